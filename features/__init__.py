@@ -1,0 +1,1 @@
+"""Features honest in time: sources, cohort, labels, transforms and the feature store."""

@@ -1,0 +1,53 @@
+"""The whole Feast repository, made in Python: its configuration and everything it declares."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from feast import RepoConfig
+from sqlalchemy import URL
+
+from features.contracts.goals import GoalName
+from features.definitions.entities import customer
+from features.definitions.services import feature_service
+from features.definitions.views import customer_features, customer_last_seen, snapshot_source
+
+WRITE_BATCH_CUSTOMERS = 2_000
+"""Customers per transaction of a publication: bounds its memory and how long it holds a lock."""
+
+REGISTRY_CACHE_SECONDS = 300
+"""How long definitions are remembered before the registry is asked again."""
+
+
+def repository_config(project: str, *, registry: Path, online_store: Path) -> RepoConfig:
+    """Return the configuration: registry and online store on SQLite, joins on DuckDB."""
+    url = URL.create("sqlite", database=str(registry)).render_as_string(hide_password=False)
+    return RepoConfig(
+        project=project,
+        provider="local",
+        registry={
+            "registry_type": "sql",
+            "path": url,
+            "cache_ttl_seconds": REGISTRY_CACHE_SECONDS,
+            # Feast refuses online reads of a view while it is being materialized, and for good
+            # when that was cut short. Every customer is written whole, so reading on is safe.
+            "serve_features_while_materializing": True,
+        },
+        offline_store={"type": "duckdb"},
+        online_store={"type": "sqlite", "path": str(online_store)},
+        materialization={"online_write_batch_size": WRITE_BATCH_CUSTOMERS},
+        entity_key_serialization_version=3,
+    )
+
+
+def definitions(
+    snapshots: Path, columns_by_goal: Mapping[GoalName, Sequence[str]], *, ttl: timedelta
+) -> list[Any]:
+    """Return everything there is to register, for features in `snapshots` that live for `ttl`."""
+    source = snapshot_source(snapshots)
+    columns = dict.fromkeys(chain.from_iterable(columns_by_goal.values()))
+    view = customer_features(source, tuple(columns), ttl=ttl)
+    services = [feature_service(goal, view, own) for goal, own in columns_by_goal.items()]
+    return [customer(), source, view, customer_last_seen(source), *services]

@@ -1,0 +1,92 @@
+"""What is odd about rows that were kept: told to the user, never acted upon."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ibis
+
+from features.contracts.tables import CANCELLED, RETURNED
+from features.row_checks import SAMPLES, Reading
+
+ODD_TIMES = 1000
+"""An amount so many times larger than nearly all others is odd."""
+
+FEW_MATCHES = 0.5
+"""When fewer of a table's customers have an order, the ids may be of two kinds."""
+
+
+def describe_rows(table: Any, typed: Any, reading: Reading) -> list[str]:
+    """Return notes on one canonical `table` and the `typed` rows it was made of."""
+    notes = _lost_values(typed, reading)
+    if "known_at" not in reading.settings.columns:
+        notes.append("known_at is not mapped: a row counts as known when it happened")
+    if reading.name == "orders":
+        notes += _order_statuses(table)
+    if "amount" in reading.settings.columns:
+        notes += _odd_amounts(table)
+    return notes
+
+
+def describe_matches(name: str, tables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a note if few customers of the table `name` have an order."""
+    if name == "orders":
+        return ()
+    customers, buyers = (tables[t].select("customer_id").distinct() for t in (name, "orders"))
+    n, matched = _count(customers), _count(customers.semi_join(buyers, "customer_id"))
+    if matched >= FEW_MATCHES * n:
+        return ()
+    return (
+        f"only {matched:,} of {n:,} customers have an order: check that its customer ids are "
+        "those of the orders",
+    )
+
+
+def _lost_values(typed: Any, reading: Reading) -> list[str]:
+    flags = [name for name in typed.columns if name.startswith("lost_")]
+    if not flags:
+        return []
+    counts = typed.aggregate(**{name: typed[name].sum().fill_null(0) for name in flags})
+    (found,) = counts.to_pyarrow().to_pylist()
+    return [
+        f"{n:,} values of {flag.removeprefix('lost_')} cannot be read and are null"
+        f"{_samples(typed, flag, reading)}"
+        for flag, n in found.items()
+        if n
+    ]
+
+
+def _samples(typed: Any, flag: str, reading: Reading) -> str:
+    text = reading.given(flag.removeprefix("lost_"))
+    given = reading.raw.table.select(key=reading.raw.table.rowid(), text=text)
+    lost = typed.filter(typed[flag]).select("row").order_by("row").limit(SAMPLES)
+    rows = lost.join(given, lost.row == given.key).order_by("row").to_pyarrow().to_pylist()
+    return ", such as " + ", ".join(repr(row["text"]) for row in rows)
+
+
+def _order_statuses(orders: Any) -> list[str]:
+    counts = orders.group_by("status").agg(n=orders.count()).order_by("status")
+    found = {row["status"]: row["n"] for row in counts.to_pyarrow().to_pylist()}
+    parts = [f"{found[status]:,} {status}" for status in (CANCELLED, RETURNED) if status in found]
+    return [f"{' and '.join(parts)} orders among them"] if parts else []
+
+
+def _odd_amounts(table: Any) -> list[str]:
+    """Tell of amounts that dwarf nearly all others; in short tables the measure is less sharp."""
+    n = _count(table)
+    rank = next((rank for rows, rank in ((2000, 0.999), (200, 0.99), (20, 0.9)) if n >= rows), None)
+    if rank is None:
+        return []
+    usual = table.amount.abs().cast("float64").quantile(rank).to_pyarrow().as_py()
+    if not usual:
+        return []
+    odd = table.filter(table.amount.abs().cast("float64") > ODD_TIMES * usual)
+    count = _count(odd)
+    if not count:
+        return []
+    largest = odd.order_by(ibis.desc(odd.amount.abs()), "amount").limit(SAMPLES).amount
+    values = ", ".join(f"{value:,}" for value in largest.to_pyarrow().to_pylist())
+    return [f"{count:,} amounts are over {ODD_TIMES} times the usual, such as {values}"]
+
+
+def _count(rows: Any) -> int:
+    return int(rows.count().to_pyarrow().as_py())

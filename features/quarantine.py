@@ -1,0 +1,92 @@
+"""Keeps the rows that cannot be used, each with its reason, in the table `quarantine`."""
+
+from typing import Any
+
+import ibis
+import pyarrow as pa
+
+from features.contracts.tables import TIME, Column
+from features.quality import Quarantined
+from features.row_checks import SAMPLES, Reading, TypedRows
+
+QUARANTINE_SCHEMA = {
+    "table": "string",
+    "reason": "string",
+    "row": "int64",
+    "value": "string",
+    "content": "string",
+}
+"""The refused rows: `value` is what was wrong, `content` the mapped columns of the row as JSON."""
+
+
+def set_aside(connection: Any, reading: Reading, typed: TypedRows) -> tuple[Quarantined, ...]:
+    """Keep the refused rows and lines in the table `quarantine`; return their counts by reason."""
+    if typed.refused:
+        connection.insert("quarantine", _refused_rows(reading, typed.table))
+    if reading.raw.unreadable_lines:
+        connection.insert("quarantine", _refused_lines(reading))
+    if not typed.refused and not reading.raw.unreadable_lines:
+        return ()
+    return _counts(connection, reading.name)
+
+
+def _refused_rows(reading: Reading, typed: Any) -> Any:
+    refused = typed.filter(typed.reason.notnull()).select("row", "reason")
+    raw = reading.raw.table
+    columns = {name: raw[name].cast("string") for name in raw.columns}
+    texts = {f"text_{column.name}": reading.given(column.name) for column in reading.key_columns}
+    source = raw.select(key=raw.rowid(), content=ibis.struct(columns).cast("json"), **texts)
+    joined = refused.join(source, refused.row == source.key)
+    offending = [
+        (joined.reason.isin(reasons), joined[f"text_{column.name}"])
+        for column in reading.key_columns
+        if (reasons := _reasons_of(column))
+    ]
+    return joined.select(
+        table=ibis.literal(reading.name),
+        reason=joined.reason,
+        row=joined.row,
+        value=ibis.cases(*offending, else_=ibis.null("string")),
+        content=joined.content.cast("string"),
+    )
+
+
+def _refused_lines(reading: Reading) -> pa.Table:
+    lines = reading.raw.unreadable_lines
+    n = len(lines)
+    return pa.table(
+        {
+            "table": pa.array([reading.name] * n, pa.string()),
+            "reason": pa.array(["unreadable_line"] * n, pa.string()),
+            "row": pa.nulls(n, pa.int64()),
+            "value": pa.array(lines, pa.string()),
+            "content": pa.array(lines, pa.string()),
+        }
+    )
+
+
+def _counts(connection: Any, name: str) -> tuple[Quarantined, ...]:
+    quarantine = connection.table("quarantine")
+    rows = quarantine.filter(quarantine["table"] == name)
+    counts = rows.group_by("reason").agg(n=rows.count()).order_by(ibis.desc("n"), "reason")
+    values = rows.filter(rows.value.notnull()).group_by(["reason", "value"])
+    first = values.agg(row=rows.row.min().fill_null(0))
+    rank = ibis.row_number().over(group_by="reason", order_by=["row", "value"])
+    samples = first.mutate(rank=rank).order_by("reason", "rank")
+    few = samples.filter(samples["rank"] < SAMPLES).to_pyarrow().to_pylist()
+    return tuple(
+        Quarantined(
+            found["reason"],
+            found["n"],
+            tuple(sample["value"] for sample in few if sample["reason"] == found["reason"]),
+        )
+        for found in counts.to_pyarrow().to_pylist()
+    )
+
+
+def _reasons_of(column: Column) -> tuple[str, ...]:
+    if column.name == "customer_id":
+        return ("guest", "repeated_customer")
+    if column.type == TIME:
+        return ("unreadable_time", "impossible_date")
+    return ("unreadable_amount",) if column.name == "amount" else ()

@@ -1,0 +1,1 @@
+"""Transforms: canonical tables to features, as Ibis expressions, one module per subject."""

@@ -1,0 +1,38 @@
+"""What was known at each moment: the one gate between the raw tables and every feature.
+
+A row counts as of T when it happened before T and had been learnt by T. All transforms read their
+rows through here, so honesty in time is decided in one place.
+"""
+
+from collections.abc import Sequence
+
+import ibis
+import ibis.expr.types as ir
+
+from features.contracts.as_of import AsOf
+
+
+def moments_table(moments: Sequence[AsOf]) -> ir.Table:
+    """Return the as-of moments as a table of one column, `as_of`, each moment once."""
+    return ibis.memtable(
+        {"as_of": [moment.naive_utc for moment in dict.fromkeys(moments)]},
+        schema=ibis.schema({"as_of": "timestamp(6)"}),
+    ).select(as_of=ibis._.as_of.cast("timestamp('UTC', 6)"))
+
+
+def rows_known_at(rows: ir.Table, moments: ir.Table, *, event_time: str) -> ir.Table:
+    """Return each row once per moment at which it was known, with `as_of` and `age_seconds`.
+
+    `age_seconds` is the time from the event to the moment in whole seconds, at least one.
+    """
+    known = rows.join(moments, [rows[event_time] < moments.as_of, rows.known_at <= moments.as_of])
+    return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known[event_time]))
+
+
+def epoch_seconds(time: ir.TimestampValue) -> ir.IntegerValue:
+    """Return the whole seconds from 1970 to a time, rounded down.
+
+    Ibis promises integers, but DuckDB keeps the fraction: features would then depend on how exact
+    a clock the user's shop has, and on the engine.
+    """
+    return time.epoch_seconds().floor().cast("int64")

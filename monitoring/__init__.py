@@ -1,0 +1,1 @@
+"""Watch models: windows of the score log and drift between them."""

@@ -1,0 +1,1 @@
+"""The command line, the flows, and the one place where real parts are wired together."""

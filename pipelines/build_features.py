@@ -1,0 +1,142 @@
+"""Build features: snapshots of all moments that training and scoring need, then the store."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from features.contracts.as_of import AsOf
+from features.contracts.errors import HistoryError, ImmatureLabelsError
+from features.contracts.goals import GoalName
+from features.contracts.settings import Settings
+from pipelines.wiring import Announce, Project, silent
+
+if TYPE_CHECKING:
+    from features.sources import CanonicalTables
+
+QUIET_DAYS = 14
+"""A moment may lie this long after the last order: shops have weekends and holidays."""
+
+
+@dataclass(frozen=True)
+class BuiltFeatures:
+    """What was built: the newest moment, all moments, customers at the newest, and features."""
+
+    as_of: AsOf
+    moments: tuple[AsOf, ...]
+    customers: int
+    columns: tuple[str, ...]
+
+
+def build_features(
+    project: Project, *, as_of: AsOf | None = None, announce: Announce = silent
+) -> BuiltFeatures:
+    """Build the snapshots up to `as_of` and publish the newest.
+
+    When None, `as_of` is the fixed clock of the project, or else the end of the data.
+
+    Raises:
+        SourceError: if the data cannot be read.
+        EmptyCohortError: if nobody had ordered before a moment.
+    """
+    announce("reading the data")
+    data = project.load_data()
+    try:
+        newest = as_of or project.clock or data_end(project, data)
+        known = knowledge(project, data, newest)
+        built = build_snapshots(project, data, newest, known_at=known, announce=announce)
+    finally:
+        data.close()
+    announce("publishing the newest features online")
+    project.reader().publish(newest, replace=True)
+    return built
+
+
+def build_snapshots(
+    project: Project,
+    data: "CanonicalTables",
+    as_of: AsOf,
+    *,
+    known_at: AsOf,
+    announce: Announce = silent,
+) -> BuiltFeatures:
+    """Build the snapshots of `as_of` and of what training as of `known_at` needs, and register.
+
+    Snapshots of other moments are removed: they may hold other features.
+    """
+    from features.catalogue import feature_columns
+    from features.snapshots import write_snapshots
+
+    needed = needed_moments(project.settings, known_at, data.first_event)
+    moments = tuple(sorted({*needed, as_of}))
+    columns = feature_columns(data.mapped)
+    customers = 0
+    written = set()
+    for file in write_snapshots(
+        data.connection, data.tables, data.mapped, moments, project.layout.snapshots
+    ):
+        announce(f"features as of {file.as_of}: {file.customers:,} customers")
+        customers = file.customers
+        written.add(file.path)
+    for path in set(project.layout.snapshots.glob("*.parquet")) - written:
+        path.unlink()
+    announce("registering the features")
+    project.reader().apply(dict.fromkeys(project.settings.goals, columns))
+    return BuiltFeatures(as_of, moments, customers, columns)
+
+
+def data_end(project: Project, data: "CanonicalTables") -> AsOf:
+    """Return the moment up to which the project's data tell what happened."""
+    from features.labels import observed_until
+
+    return observed_until(data.last_event, project.settings.timezone)
+
+
+def knowledge(project: Project, data: "CanonicalTables", as_of: AsOf) -> AsOf:
+    """Return the moment up to which training as of `as_of` knows what happened.
+
+    That is the end of the data when it comes first: days after it did not go by without orders,
+    they are not known yet.
+    """
+    return min(as_of, data_end(project, data))
+
+
+def require_data_until(project: Project, data: "CanonicalTables", as_of: AsOf) -> None:
+    """Check that the data tell what happened until `as_of`, but for a few days without orders.
+
+    Raises:
+        ImmatureLabelsError: if they end long before.
+    """
+    end = data_end(project, data)
+    if as_of > end.plus_days(QUIET_DAYS):
+        raise ImmatureLabelsError(
+            f"what happened until {as_of} is not known: the data end at {end}; "
+            "choose an earlier moment with --as-of, or add newer data"
+        )
+
+
+def needed_moments(settings: Settings, as_of: AsOf, first_event: AsOf) -> tuple[AsOf, ...]:
+    """Return the moments that training and judging every goal as of `as_of` need, oldest first.
+
+    A goal that history cannot carry yet adds none; training then says what is short.
+    """
+    moments = {as_of}
+    for goal in settings.goals:
+        horizon = settings.goals[goal].horizon_days
+        for knowledge in (as_of, as_of.plus_days(-horizon)):
+            moments.update(_moments(settings, goal, knowledge, first_event))
+    return tuple(sorted(moments))
+
+
+def _moments(
+    settings: Settings, goal: GoalName, as_of: AsOf, first_event: AsOf
+) -> tuple[AsOf, ...]:
+    from training.splits import make_split
+
+    try:
+        return make_split(
+            as_of,
+            horizon_days=settings.goals[goal].horizon_days,
+            first_event=first_event,
+            settings=settings.training,
+        ).fit
+    except HistoryError:
+        return ()

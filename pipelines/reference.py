@@ -1,0 +1,148 @@
+"""The reference pages of the documentation, written from the code so that they cannot lie.
+
+`python -m pipelines.reference docs/reference` writes them; a test compares.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from features.catalogue import Subject, subjects
+from features.contracts.settings import Settings
+from features.contracts.tables import TABLES
+from pipelines.cli import app
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by file name."""
+    return {
+        "project-file.md": _project_file(),
+        "tables.md": _tables(),
+        "features.md": _features(),
+        "command-line.md": _command_line(),
+    }
+
+
+def _project_file() -> str:
+    lines = [
+        "# The project file",
+        "",
+        "`bellwether.yaml`, in the order in which it is read. A variable such as "
+        "`BELLWETHER_TRACKING__URI` overrides `tracking.uri`.",
+        "",
+        "| key | default | meaning |",
+        "|---|---|---|",
+        *_setting_rows(Settings, ""),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        section, repeated = _section(field.annotation)
+        if section is None:
+            yield f"| `{key}` | {_default(field)} | {field.description} |"
+        else:
+            yield f"| `{key}` |  | {field.description} |"
+            yield from _setting_rows(section, f"{key}.<name>." if repeated else f"{key}.")
+
+
+def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for argument in getattr(annotation, "__args__", ()):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            return argument, True
+    return None, False
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "none" if field.default is None else f"`{field.default}`"
+
+
+def _tables() -> str:
+    lines = ["# Canonical tables", "", "Only `orders` is required."]
+    for table in TABLES.values():
+        lines += ["", f"## {table.name}", "", "| column | type | meaning |", "|---|---|---|"]
+        for column in table.columns:
+            need = " (required)" if column.required else ""
+            lines.append(f"| `{column.name}`{need} | {column.type} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _features() -> str:
+    everything = {
+        name: frozenset(column.name for column in table.columns) for name, table in TABLES.items()
+    }
+    carried = subjects(everything)
+    count = sum(len(subject.features) for subject in carried)
+    lines = [
+        "# Features",
+        "",
+        f"{count} features, and one for each attribute that `customers` declares. A feature is "
+        "there when its table and the columns that it needs are mapped. All are as of a moment.",
+    ]
+    for subject in carried:
+        lines += _feature_rows(subject)
+    return "\n".join(lines) + "\n"
+
+
+def _feature_rows(subject: Subject) -> list[str]:
+    heading = "| feature | unit | meaning | null means | needs |"
+    rows = [
+        f"| `{f.name}` | {f.unit} | {f.meaning} | {f.when_null} | {', '.join(f.needs)} |"
+        for f in subject.features
+    ]
+    return ["", f"## From {subject.table}", "", heading, "|---|---|---|---|---|", *rows]
+
+
+def _command_line() -> str:
+    root = typer.main.get_command(app)
+    lines = [
+        "# Command line",
+        "",
+        "Exit codes: 0 ok, 1 an error in one line, 2 bad usage, 3 a gate said no, 130 interrupted.",
+        "",
+        "Before the command:",
+        "",
+        *(_parameter(parameter) for parameter in root.params),
+    ]
+    for path, command in _commands(root, ()):
+        lines += ["", f"## bellwether {' '.join(path)}", "", str(command.help or ""), ""]
+        lines += [_parameter(parameter) for parameter in command.params]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    nested = getattr(command, "commands", None)
+    if nested is None:
+        yield path, command
+        return
+    for name, inner in nested.items():
+        yield from _commands(inner, (*path, name))
+
+
+def _parameter(parameter: Any) -> str:
+    names = ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.name
+    need = " (required)" if parameter.required else ""
+    return f"- `{names}`{need}: {getattr(parameter, 'help', '') or ''}"
+
+
+def main() -> None:
+    """Write the pages into the folder that is named on the command line."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

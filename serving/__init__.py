@@ -1,0 +1,1 @@
+"""The socket: model card, scorer, registry, API and the batch sink."""

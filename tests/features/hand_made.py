@@ -1,0 +1,198 @@
+"""Rows made by hand, and their features: `features_of(order(ago(days=3)))["orders_7d"]` is 1."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, NamedTuple
+
+import ibis
+import pyarrow as pa
+
+from features.catalogue import subjects
+from features.contracts.as_of import AsOf
+from features.contracts.tables import COMPLETED, TABLES
+from features.snapshots import snapshot_expression
+from features.sources import open_connection
+
+T = AsOf.parse("2026-03-01")
+"""The moment of knowledge of most tests."""
+
+ANN = "ann"
+"""The customer of most tests."""
+
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
+
+COLUMNS = {
+    name: {column.name: column.type for column in table.columns} for name, table in TABLES.items()
+}
+COLUMNS["customers"]["attribute_age"] = "float64"
+
+MAPPED = {name: frozenset(columns) for name, columns in COLUMNS.items()}
+"""Everything is mapped, and customers have one attribute."""
+
+CATALOGUE = {feature.name: feature for subject in subjects(MAPPED) for feature in subject.features}
+"""Every feature there is, with the attribute for an example."""
+
+Features = dict[str, float | None]
+
+
+class Row(NamedTuple):
+    """A row of a canonical table."""
+
+    table: str
+    values: Mapping[str, Any]
+
+
+def ago(days: float = 0, **more: float) -> datetime:
+    """Return the time so long before the moment of knowledge; after it when negative."""
+    return T.moment - timedelta(days=days, **more)
+
+
+def order(
+    at: datetime,
+    amount: str = "10",
+    *,
+    customer: str = ANN,
+    status: str = COMPLETED,
+    known_at: datetime | None = None,
+    order_id: str | None = None,
+    discount: str | None = None,
+    channel: str | None = None,
+) -> Row:
+    values = {
+        "order_id": order_id or f"{at:%Y%m%d%H%M%S%f}",
+        "customer_id": customer,
+        "ordered_at": at,
+        "amount": Decimal(amount),
+        "discount": None if discount is None else Decimal(discount),
+        "channel": channel,
+        "status": status,
+        "known_at": known_at or at,
+    }
+    return Row("orders", values)
+
+
+def line(
+    at: datetime,
+    product: str = "tea",
+    *,
+    customer: str = ANN,
+    order_id: str = "first",
+    category: str | None = None,
+    quantity: float | None = 1.0,
+    amount: str | None = "10",
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "order_id": order_id,
+        "customer_id": customer,
+        "ordered_at": at,
+        "product_id": product,
+        "category": category,
+        "quantity": quantity,
+        "amount": None if amount is None else Decimal(amount),
+        "known_at": known_at or at,
+    }
+    return Row("order_lines", values)
+
+
+def message(
+    at: datetime,
+    *,
+    customer: str = ANN,
+    campaign: str | None = None,
+    redeemed_at: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "message_id": None,
+        "customer_id": customer,
+        "campaign_id": campaign,
+        "channel": "email",
+        "sent_at": at,
+        "redeemed_at": redeemed_at,
+        "known_at": known_at or at,
+    }
+    return Row("messages", values)
+
+
+def profile(
+    created_at: datetime | None,
+    *,
+    customer: str = ANN,
+    age: float | None = None,
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "customer_id": customer,
+        "created_at": created_at,
+        "known_at": known_at or created_at,
+        "attribute_age": age,
+    }
+    return Row("customers", values)
+
+
+def features_of(*rows: Row, as_of: AsOf = T) -> Features:
+    """Return Ann's features; where no order is given, she has a single one of long ago."""
+    if not any(row.table == "orders" for row in rows):
+        rows = (*rows, order(ago(days=2000)))
+    return features_at(rows, [as_of])[ANN, as_of]
+
+
+def features_at(rows: Iterable[Row], moments: Sequence[AsOf]) -> dict[tuple[str, AsOf], Features]:
+    """Return the features of each customer and moment."""
+    bench = _bench()
+    bench.fill(rows, moments)
+    return {
+        (found.pop("customer_id"), AsOf(found.pop("as_of"))): found
+        for found in bench.snapshot().to_pylist()
+    }
+
+
+def canonical(rows: Iterable[Row]) -> dict[str, pa.Table]:
+    """Return the rows as canonical tables, in the order they are given."""
+    content: dict[str, list[Mapping[str, Any]]] = {name: [] for name in TABLES}
+    for row in rows:
+        content[row.table].append(row.values)
+    return {
+        name: pa.Table.from_pylist(list(values), schema=ibis.schema(COLUMNS[name]).to_pyarrow())
+        for name, values in content.items()
+    }
+
+
+class Bench:
+    """Canonical tables that are filled again and again; the query is put together once."""
+
+    def __init__(self) -> None:
+        self.connection: Any = open_connection()
+        self.tables = {
+            name: self.connection.create_table(name, schema=ibis.schema(columns))
+            for name, columns in COLUMNS.items()
+        }
+        moments = self.connection.create_table(
+            "moments", schema=ibis.schema({"as_of": "timestamp('UTC', 6)"})
+        )
+        expression = snapshot_expression(self.tables, subjects(MAPPED), moments)
+        self._query = self.connection.compile(expression)
+
+    def fill(self, rows: Iterable[Row], moments: Sequence[AsOf] = (T,)) -> None:
+        """Put these rows in the place of those that were there."""
+        as_of = pa.array([moment.moment for moment in moments], pa.timestamp("us", "UTC"))
+        for name, content in {**canonical(rows), "moments": pa.table({"as_of": as_of})}.items():
+            self.connection.raw_sql(f"DELETE FROM {name}")
+            self.connection.con.register("new_rows", content)
+            self.connection.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM new_rows")
+            self.connection.con.unregister("new_rows")
+
+    def snapshot(self) -> pa.Table:
+        """Return the features of every customer and moment, in order."""
+        found: pa.Table = self.connection.con.sql(self._query).to_arrow_table()
+        return found.sort_by([("as_of", "ascending"), ("customer_id", "ascending")])
+
+
+@cache
+def _bench() -> Bench:
+    return Bench()

@@ -1,0 +1,1 @@
+"""Make models: splits, fits, calibration, baselines, evaluation and tracking."""

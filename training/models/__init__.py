@@ -1,0 +1,1 @@
+"""Fits of the models' parts: blends, classifiers and hurdles."""
