@@ -5,7 +5,6 @@ and scores. The project itself is not touched.
 """
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.contracts.as_of import AsOf
-from features.contracts.errors import HistoryError
+from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
-from pipelines.build_features import build_snapshots, data_end
+from features.contracts.settings import OnlineStoreSettings
+from pipelines.build_features import build_snapshots, data_end, require_data_until
 from pipelines.problems import make_problems
 from pipelines.wiring import Announce, Project, silent
 
@@ -66,23 +66,22 @@ class Backtest:
     goals: tuple[GoalBacktest, ...]
 
 
-def backtest(
-    project: Project, *, as_of: AsOf, out: Path, announce: Announce = silent
-) -> Backtest:
+def backtest(project: Project, *, as_of: AsOf, out: Path, announce: Announce = silent) -> Backtest:
     """Train with what was known at `as_of`, score everyone, and compare with what happened.
 
     Writes `scores.parquet` and `metrics.json` into `out`.
 
     Raises:
-        HistoryError: if no goal can be trained as of the moment.
+        HistoryError: if no goal can be trained as of the moment, or the data end long before it.
         SourceError: if the data cannot be read.
+        ConfigurationError: if a goal needs a column that is not mapped, or `out` is not writable.
     """
-    out.mkdir(parents=True, exist_ok=True)
     announce("reading the data")
     data = project.load_data()
     try:
+        require_data_until(project, data, as_of)
         with _scratch(project, out) as scratch:
-            build_snapshots(scratch, data, as_of, announce)
+            build_snapshots(scratch, data, as_of, known_at=as_of, announce=announce)
             return _replay(scratch, data, as_of, out, announce)
     finally:
         data.close()
@@ -91,8 +90,16 @@ def backtest(
 @contextmanager
 def _scratch(project: Project, out: Path) -> Iterator[Project]:
     state = out / f".backtest-{uuid.uuid4().hex}"
+    # The project file may name an online store elsewhere, which is not for us to touch.
+    settings = project.settings.model_copy(update={"online_store": OnlineStoreSettings()})
     try:
-        yield Project(project.settings, Layout(project.layout.root, state=state))
+        state.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the backtest cannot write to {out} ({error}); choose another folder with --out"
+        ) from error
+    try:
+        yield Project(settings, Layout(project.layout.root, state=state))
     finally:
         shutil.rmtree(state, ignore_errors=True)
 
@@ -111,7 +118,6 @@ def _replay(
     announce("scoring everyone")
     vectors = next(iter(problems.values())).vectors[as_of]
     scores = Scorer(models).score(vectors, as_of=as_of, goals=goals)
-    write_scores(out / SCORES, [scores.to_arrow()])
     announce("comparing with what happened")
     end = data_end(project, data)
     found = tuple(
@@ -121,6 +127,7 @@ def _replay(
         for goal in goals
     )
     result = Backtest(as_of, out, len(vectors), found)
+    write_scores(out / SCORES, [scores.to_arrow()])
     _write_metrics(out / METRICS, result, end)
     return result
 
@@ -222,8 +229,9 @@ def _write_metrics(path: Path, result: Backtest, end: AsOf) -> None:
             for found in result.goals
         },
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
-    os.replace(partial, path)
-
-
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

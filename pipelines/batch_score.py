@@ -17,9 +17,7 @@ from pipelines.wiring import Announce, Project, silent
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from features.store import FeatureReader
-    from serving.scorer import Scorer
-    from serving.score_log import ScoreLog
+    from serving.scorer import LoadedModel, Scorer
 
 CHUNK_CUSTOMERS = 50_000
 """Customers scored together: bounds memory, and does not change a single bit of the scores."""
@@ -34,12 +32,14 @@ class BatchResult:
         out: the file written.
         customers: customers known at the moment.
         outcomes: rows by goal and status.
+        without_champion: goals that have no model, and why.
     """
 
     as_of: AsOf
     out: Path
     customers: int
     outcomes: dict[GoalName, dict[ScoreStatus, int]]
+    without_champion: dict[GoalName, str]
 
     def scored(self, goal: GoalName) -> int:
         """Return the number of customers that have a score for `goal`."""
@@ -51,6 +51,8 @@ def batch_score(
 ) -> BatchResult:
     """Score everyone known at `as_of` (the newest features when None) into `out`.
 
+    Customers of a goal without a champion are rows too, refused with a reason, as over HTTP.
+
     Raises:
         ModelUnavailableError: if no goal has a champion.
         FeatureStoreError: if features are missing.
@@ -60,11 +62,7 @@ def batch_score(
     from serving.sinks import write_scores
 
     announce("loading the champions")
-    models = project.registry().load_champions(project.settings.goals)
-    if not models:
-        raise ModelUnavailableError(
-            "no goal has a champion; run `bellwether train` and `bellwether promote`"
-        )
+    models, missing = _champions(project)
     moment = as_of or newest_moment(project)
     customers = _customers(project, moment, announce)
     scorer, counts = Scorer(models), Counter[tuple[GoalName, ScoreStatus]]()
@@ -72,9 +70,17 @@ def batch_score(
     write_scores(out, chunks)
     outcomes = {
         goal: {status: counts[goal, status] for status in ScoreStatus if counts[goal, status]}
-        for goal in models
+        for goal in project.settings.goals
     }
-    return BatchResult(moment, out, len(customers), outcomes)
+    return BatchResult(moment, out, len(customers), outcomes, missing)
+
+
+def _champions(project: Project) -> "tuple[dict[GoalName, LoadedModel], dict[GoalName, str]]":
+    missing: dict[GoalName, str] = {}
+    models = project.registry().load_champions(project.settings.goals, report=missing.__setitem__)
+    if not models:
+        raise ModelUnavailableError(f"no goal has a champion: {next(iter(missing.values()))}")
+    return models, missing
 
 
 def _customers(project: Project, moment: AsOf, announce: Announce) -> tuple[str, ...]:
@@ -109,26 +115,15 @@ def _scored_chunks(
     announce: Announce,
 ) -> Iterator["pa.Table"]:
     reader, score_log = project.reader(), project.score_log()
+    goals = tuple(project.settings.goals)
+    services = sorted({model.card.feature_service for model in scorer.models.values()})
     run_id = f"batch-{uuid.uuid4().hex}"
     for start in range(0, len(customers), CHUNK_CUSTOMERS):
         chunk = customers[start : start + CHUNK_CUSTOMERS]
         announce(f"scoring {start + len(chunk):,} of {len(customers):,} customers")
-        yield _score_chunk(scorer, reader, score_log, chunk, moment, run_id, counts)
-
-
-def _score_chunk(
-    scorer: "Scorer",
-    reader: "FeatureReader",
-    score_log: "ScoreLog",
-    customers: Sequence[str],
-    moment: AsOf,
-    run_id: str,
-    counts: Counter[tuple[GoalName, ScoreStatus]],
-) -> "pa.Table":
-    services = sorted({model.card.feature_service for model in scorer.models.values()})
-    vectors = reader.historical(customers, as_of=moment, services=services)
-    scores = scorer.score(vectors, as_of=moment)
-    for goal, of_goal in scores.goals.items():
-        counts.update((goal, status) for status in of_goal.status)
-    score_log.write_now(scores, vectors, request_id=run_id, scored_at=datetime.now(UTC))
-    return scores.to_arrow()
+        vectors = reader.historical(chunk, as_of=moment, services=services)
+        scores = scorer.score(vectors, as_of=moment, goals=goals)
+        for goal, of_goal in scores.goals.items():
+            counts.update((goal, status) for status in of_goal.status)
+        score_log.write_now(scores, vectors, request_id=run_id, scored_at=datetime.now(UTC))
+        yield scores.to_arrow()

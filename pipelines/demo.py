@@ -1,4 +1,4 @@
-"""The demo: the whole chain on real data, from raw tables to scored customers and a drift report."""
+"""The demo: the whole chain on real data, from raw tables to scores and a drift report."""
 
 import json
 import urllib.request
@@ -82,7 +82,9 @@ def _train(project: Project, show: Show, announce: Announce) -> None:
         show(table)
     for each in trained:
         promotion = promote(project, each.card.goal)
-        show(f"   {promotion.goal.value} version {promotion.version} is champion: {promotion.reason}")
+        show(
+            f"   {promotion.goal.value} version {promotion.version} is champion: {promotion.reason}"
+        )
 
 
 def _score(project: Project, as_of: AsOf, show: Show, announce: Announce) -> BatchResult:

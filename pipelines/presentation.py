@@ -76,6 +76,7 @@ def batch_lines(result: "BatchResult") -> list[str]:
     for goal, outcomes in result.outcomes.items():
         parts = ", ".join(f"{count:,} {status.value}" for status, count in outcomes.items())
         lines.append(f"{goal.value}: {parts}")
+    lines += [f"{goal.value}: note: {why}" for goal, why in result.without_champion.items()]
     return lines
 
 

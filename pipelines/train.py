@@ -52,7 +52,10 @@ def train(
     announce("reading the orders")
     data = project.load_orders()
     try:
-        require_data_until(project, data, as_of or data.first_event)
+        if as_of is not None:
+            require_data_until(project, data, as_of)
+        if as_of is not None:
+            require_data_until(project, data, as_of)
         known_at = as_of or knowledge(project, data, newest)
         problems = make_problems(project, data, wanted, known_at, announce=announce)
         trained = []

@@ -12,6 +12,8 @@ import numpy as np
 
 END_OF_TREES = "\nend of trees\n"
 LAST_LINE = "\npandas_categorical:null\n"
+LEAF_STATISTICS = frozenset({"leaf_weight", "leaf_count"})
+NODE_STATISTICS = frozenset({"split_gain", "internal_value", "internal_weight", "internal_count"})
 CATEGORICAL = 1
 """Bit of a decision type. Our features are numbers: categories would need tables of their own."""
 
@@ -23,30 +25,48 @@ def load_booster(content: bytes) -> lgb.Booster:
         ValueError: if the text is cut off, or is not one of sound trees of numeric features.
     """
     text = content.decode()
-    _check(text)
+    trees = _check(text)
     # Given the sizes, LightGBM parses in threads, where an error ends the process.
     in_one_thread = re.sub(r"^tree_sizes=.*\n", "", text, count=1, flags=re.MULTILINE)
     try:
-        return lgb.Booster(model_str=in_one_thread)
+        booster = lgb.Booster(model_str=in_one_thread)
     except lgb.basic.LightGBMError as error:
         raise ValueError(str(error)) from error
+    if booster.num_trees() != trees:
+        raise ValueError(f"holds {trees} trees, of which LightGBM reads {booster.num_trees()}")
+    return booster
 
 
-def _check(text: str) -> None:
+def _check(text: str) -> int:
+    """Check the text and return its number of trees."""
     if not text.endswith(LAST_LINE) or END_OF_TREES not in text:
         raise ValueError("is cut off")
-    head, *trees = re.split(r"^Tree=\d+\n", text.split(END_OF_TREES)[0], flags=re.MULTILINE)
-    header = _fields(head)
-    if header.get("num_class") != "1" or header.get("num_tree_per_iteration") != "1":
-        raise ValueError("does not hold one tree per round")
-    features = _whole_numbers(header, "max_feature_idx")[0] + 1
+    if re.search(r"[^\n -~]", text):
+        raise ValueError("holds characters that no booster has")
+    head, *trees = re.split(r"^Tree=", text.split(END_OF_TREES)[0], flags=re.MULTILINE)
+    features = _check_head(_fields(head))
     if not trees:
         raise ValueError("holds no trees")
     for number, tree in enumerate(trees):
+        name, _, rest = tree.partition("\n")
+        if name != str(number):
+            raise ValueError(f"holds a tree {name} where tree {number} should be")
         try:
-            _check_tree(_fields(tree), features)
+            _check_tree(_fields(rest), features)
         except ValueError as error:
             raise ValueError(f"holds an unsound tree {number} ({error})") from error
+    return len(trees)
+
+
+def _check_head(head: dict[str, str]) -> int:
+    """Check what comes before the trees and return the number of features."""
+    if head.get("num_class") != "1" or head.get("num_tree_per_iteration") != "1":
+        raise ValueError("does not hold one tree per round")
+    features = _whole_numbers(head, "max_feature_idx")[0] + 1
+    for name in ("feature_names", "feature_infos"):
+        if len(head.get(name, "").split(" ")) != features:
+            raise ValueError(f"{name} does not name {features} features")
+    return features
 
 
 def _check_tree(tree: dict[str, str], features: int) -> None:
@@ -56,7 +76,12 @@ def _check_tree(tree: dict[str, str], features: int) -> None:
     _require_numbers(tree, "leaf_value", leaves)
     if leaves == 1:
         return
-    _require_numbers(tree, "threshold", leaves - 1)
+    # A split between known and unknown values has the threshold infinity.
+    _require_numbers(tree, "threshold", leaves - 1, infinite=True)
+    for name in tree.keys() & LEAF_STATISTICS:
+        _require_numbers(tree, name, leaves)
+    for name in tree.keys() & NODE_STATISTICS:
+        _require_numbers(tree, name, leaves - 1)
     split_on = _whole_numbers(tree, "split_feature", leaves - 1)
     if min(split_on) < 0 or max(split_on) >= features:
         raise ValueError("split_feature names a feature that is not there")
@@ -78,10 +103,12 @@ def _check_links(tree: dict[str, str], leaves: int) -> None:
 
 
 def _fields(block: str) -> dict[str, str]:
-    lines = [line.partition("=") for line in block.splitlines() if line]
+    lines = [line.partition("=") for line in block.split("\n") if line]
     fields = {key: value for key, _, value in lines}
-    if len(fields) != len(lines):
-        raise ValueError("a field is there twice")
+    # What only looks different to us may be the same field to LightGBM, which trims and forgives.
+    strange = [key for key in fields if not re.fullmatch(r"[a-z_]+", key)]
+    if strange or len(fields) != len(lines):
+        raise ValueError("a field is there twice" if not strange else f"unknown {strange[0]!r}")
     return fields
 
 
@@ -92,7 +119,11 @@ def _whole_numbers(fields: dict[str, str], name: str, count: int = 1) -> list[in
     return [int(word) for word in words]
 
 
-def _require_numbers(fields: dict[str, str], name: str, count: int) -> None:
+def _require_numbers(
+    fields: dict[str, str], name: str, count: int, *, infinite: bool = False
+) -> None:
     words = fields.get(name, "").split(" ")
-    if len(words) != count or not np.isfinite([float(word) for word in words]).all():
+    numbers = np.array([float(word) for word in words])
+    sound = ~np.isnan(numbers) if infinite else np.isfinite(numbers)
+    if len(words) != count or not sound.all():
         raise ValueError(f"{name} does not hold {count} numbers")

@@ -6,6 +6,7 @@ whoever asks and however many customers are asked for at once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,23 +16,22 @@ from features.contracts.as_of import AsOf
 from features.contracts.goals import GoalName, ScoreStatus
 from features.contracts.vectors import FeatureVectors, Presence
 from serving.model_card import ModelCard
-from serving.predictors import Prediction, Predictor
+from serving.predictors import Predictor
 
-SCORE_SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("goal", pa.string()),
-        ("as_of", pa.timestamp("us", tz="UTC")),
-        ("status", pa.string()),
-        ("probability", pa.float64()),
-        ("expected_value", pa.float64()),
-        ("lower", pa.float64()),
-        ("upper", pa.float64()),
-        ("percentile", pa.float64()),
-        ("band", pa.string()),
-        ("model_version", pa.string()),
-    ]
-)
+_SCORE_FIELDS: "list[pa.Field[Any]]" = [
+    pa.field("customer_id", pa.string()),
+    pa.field("goal", pa.string()),
+    pa.field("as_of", pa.timestamp("us", tz="UTC")),
+    pa.field("status", pa.string()),
+    pa.field("probability", pa.float64()),
+    pa.field("expected_value", pa.float64()),
+    pa.field("lower", pa.float64()),
+    pa.field("upper", pa.float64()),
+    pa.field("percentile", pa.float64()),
+    pa.field("band", pa.string()),
+    pa.field("model_version", pa.string()),
+]
+SCORE_SCHEMA = pa.schema(_SCORE_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,3 @@ def _unavailable(goal: GoalName, n: int) -> GoalScores:
         percentile=nothing,
         band=(None,) * n,
     )
-
-
-__all__ = ["SCORE_SCHEMA", "GoalScores", "LoadedModel", "Prediction", "Scorer", "Scores"]

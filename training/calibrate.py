@@ -2,8 +2,9 @@
 
 The level of a business moves. A slice of one moment shows its newest level, but only one draw of
 it, while the final model learns from several moments. The sigmoid is therefore pulled towards
-leaving the margin as it is, by a prior whose weight grows with the slice: about half the way for
-a slice of any size. On the data we measured that beats both no and full recalibration.
+leaving the margin as it is, by a prior whose weight grows with the slice: for a slice of any size
+about half the way where events are as likely as not, and further the rarer they are. On the data we
+measured that beats both no and full recalibration.
 """
 
 import numpy as np

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from features.contracts.settings import PROJECT_FILE, TrackingSettings
 
+SQLITE = "sqlite:///"
+
 
 class Layout:
     """Where a project keeps its files.
@@ -30,5 +32,9 @@ class Layout:
         self.reports = self.root / "reports"
 
     def tracking_uri(self, settings: TrackingSettings) -> str:
-        """Return the tracking URI: the one in `settings`, or the project's own SQLite file."""
-        return settings.uri or f"sqlite:///{self.tracking}"
+        """Return the tracking URI: the one in `settings`, or the project's own SQLite file.
+
+        A relative SQLite file lies in the project's folder, from wherever it is asked for.
+        """
+        uri = settings.uri or f"{SQLITE}{self.tracking}"
+        return f"{SQLITE}{self.root / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri

@@ -1,5 +1,6 @@
 """Rows made by hand, and their features: `features_of(order(ago(days=3)))["orders_7d"]` is 1."""
 
+import atexit
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -152,6 +153,13 @@ def features_at(rows: Iterable[Row], moments: Sequence[AsOf]) -> dict[tuple[str,
     }
 
 
+def orders_of(*rows: Row) -> Any:
+    """Return the table of orders, until it is filled with others."""
+    bench = _bench()
+    bench.fill(rows)
+    return bench.tables["orders"]
+
+
 def canonical(rows: Iterable[Row]) -> dict[str, pa.Table]:
     """Return the rows as canonical tables, in the order they are given."""
     content: dict[str, list[Mapping[str, Any]]] = {name: [] for name in TABLES}
@@ -195,4 +203,5 @@ class Bench:
 
 @cache
 def _bench() -> Bench:
+    atexit.register(_bench.cache_clear)  # DuckDB complains of what is still open after that
     return Bench()

@@ -123,7 +123,7 @@ class Shop:
 def cdnow_problem(
     goal: GoalName, shop: Shop, as_of: AsOf = CDNOW_AS_OF, training: TrainingSettings = TRAINING
 ) -> GoalProblem:
-    """Return the problem of a goal with the moments that training and judging as of `as_of` need."""
+    """Return the problem of a goal, with the moments that training and judging it need."""
     steps = 2 * HORIZON_DAYS // training.step_days + training.moments
     back = [as_of.plus_days(-training.step_days * number) for number in range(steps)]
     vectors: Mapping[AsOf, FeatureVectors] = {

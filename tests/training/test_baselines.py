@@ -46,7 +46,7 @@ def baselines_of(goal: GoalName, shop: Shop, as_of: AsOf = MOMENT) -> tuple[Base
 def history() -> PurchaseHistory:
     """CDNOW's purchase histories as of `MOMENT`, straight from the orders, day by day."""
     table = pq.read_table(CDNOW)
-    table = table.filter(pa.array([number % 2 == 0 for number in table["customer_id"].to_pylist()]))
+    table = table.filter(pa.array(table["customer_id"].to_numpy() % 2 == 0))
     end = MOMENT.naive_utc.date()
     days: dict[str, dict[date, float]] = {}
     for customer, moment, amount in zip(

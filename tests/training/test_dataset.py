@@ -50,7 +50,8 @@ def training_set_of(vectors: dict[AsOf, FeatureVectors], known_at: AsOf = KNOWN)
 
 def test_labels_meet_the_customers_they_belong_to() -> None:
     unknown, stale, known = Presence.UNKNOWN_CUSTOMER, Presence.STALE, Presence.PRESENT
-    rows = [[5, 1], [0, 2], [5, 3], [np.nan, 4], [5, 5], [5, 6], [5, 7]]
+    orders = (5.0, 0.0, 5.0, np.nan, 5.0, 5.0, 5.0)
+    rows = [(count, number + 1.0) for number, count in enumerate(orders)]
     presence = [known, known, known, known, stale, unknown, known]
 
     part = make_slice(
@@ -122,7 +123,7 @@ def test_features_that_change_between_the_moments_are_refused() -> None:
     early = vectors_of([1, 1], [1, 2])
     swapped = replace(early, columns=COLUMNS[::-1])
 
-    with pytest.raises(FeatureVectorError, match="as of 2026-02-01.*differ from.*2026-01-01"):
+    with pytest.raises(FeatureVectorError, match=r"as of 2026-02-01.*differ from.*2026-01-01"):
         training_set_of({EARLY: early, LATE: swapped})
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from features.contracts.errors import HistoryError, ImmatureLabelsError, OneClas
 from features.contracts.goals import GoalName
 from features.contracts.vectors import Presence
 from serving.artifact import save_artifact
-from serving.predictors import Sigmoid
+from serving.predictors import Sigmoid, StoredPredictor
 from tests.training.samples import (
     CDNOW_AS_OF,
     CDNOW_FIRST,
@@ -18,8 +19,11 @@ from tests.training.samples import (
     cdnow_problem,
 )
 from training import fit as fitting
+from training.dataset import make_training_set
 from training.evaluate import MODEL, evaluate
 from training.fit import Candidate, fit_candidate, fit_unjudged
+from training.models.classifier import fit_classifier
+from training.models.hurdle import fit_hurdle
 
 TEST_MOMENT = CDNOW_AS_OF.plus_days(-HORIZON_DAYS)
 BOTH = [GoalName.CHURN, GoalName.CLV]
@@ -85,6 +89,32 @@ class TestWhatAModelMayKnow:
         )
 
         assert first.predictor.tables != second.predictor.tables
+
+    @pytest.mark.parametrize(
+        ("candidate", "fit"),
+        [(GoalName.CHURN, fit_classifier), (GoalName.CLV, fit_hurdle)],
+        indirect=["candidate"],
+    )
+    def test_calibration_comes_from_a_model_whose_labels_ended_before_it_began(
+        self, candidate: Candidate, fit: Callable[..., StoredPredictor], shop: Shop
+    ) -> None:
+        problem = cdnow_problem(candidate.card.goal, shop)
+        whole = make_training_set(
+            problem.spec,
+            problem.rule,
+            problem.vectors,
+            [AsOf.parse(moment) for moment in candidate.card.training.moments],
+            known_at=CDNOW_AS_OF,
+            labels=problem.labels,
+        )
+        newest = AsOf.parse("1998-02-04")
+        before = [AsOf.parse("1997-11-12"), AsOf.parse("1997-12-10")]
+        assert before[-1].plus_days(HORIZON_DAYS) == newest
+
+        by_hand = fit(whole, whole.at([newest]), whole.at(before), problem.seed)
+
+        assert candidate.predictor.tables == by_hand.tables
+        assert candidate.predictor.tables != fit(whole, whole.at([newest]), whole, 7).tables
 
     @pytest.mark.parametrize("candidate", BOTH, indirect=True)
     def test_card_says_what_the_model_learnt_from(self, candidate: Candidate, shop: Shop) -> None:
@@ -195,7 +225,7 @@ class TestWarnings:
         assert found.predictor.tables.sigmoid == Sigmoid()
 
     def test_spend_that_nobody_has_yet_is_not_judged(self, shop: Shop) -> None:
-        """Amounts came late: the test moment has some, the model before it has none to learn from."""
+        """Amounts came late: the model that is to be judged has none to learn from."""
         late = Shop(
             f"SELECT * REPLACE (CASE WHEN timestamp >= '{TEST_MOMENT.naive_utc}' "
             "THEN amount ELSE 0 END AS amount) FROM orders"

@@ -63,9 +63,9 @@ def test_same_seed_gives_the_same_numbers() -> None:
 @pytest.mark.parametrize("value", [np.nan, 0.0, 12.5])
 def test_feature_that_is_constant_throughout_does_no_harm(value: float) -> None:
     changed = with_column(WHOLE, 2, value)
-    parts = (changed.at([part.as_of]) for part in (WHOLE.slices[2], WHOLE.slices[0]))
+    first, _, last = (changed.at([part.as_of]) for part in WHOLE.slices)
 
-    predictor = fit_classifier(changed, *parts, seed=7)
+    predictor = fit_classifier(changed, last, first, seed=7)
 
     assert predictor.tables.order_linear.weights[2] == pytest.approx(0.0, abs=1e-12)
     assert np.isfinite(predictor.predict(WHOLE.matrix).probability).all()
