@@ -25,7 +25,6 @@ from pipelines.problems import make_problems
 from pipelines.wiring import Announce, Project, silent
 
 if TYPE_CHECKING:
-    from features.contracts.vectors import FeatureVectors
     from features.sources import CanonicalTables
     from serving.scorer import GoalScores, LoadedModel, Scores
     from training.fit import GoalProblem
@@ -123,7 +122,7 @@ def _replay(
     found = tuple(
         _failed(problems[goal], failures[goal])
         if goal in failures
-        else _compared(problems[goal], models[goal], scores, vectors, end)
+        else _compared(problems[goal], models[goal], scores, end)
         for goal in goals
     )
     result = Backtest(as_of, out, len(vectors), found)
@@ -155,23 +154,14 @@ def _compared(
     problem: "GoalProblem",
     model: "LoadedModel",
     scores: "Scores",
-    vectors: "FeatureVectors",
     end: AsOf,
 ) -> GoalBacktest:
-    from training.evaluate import evaluate
-    from training.fit import test_slice
+    from training.fit import judge
 
     reason, metrics, warnings = None, {}, model.card.warnings
     try:
-        part = test_slice(problem, scores.as_of, known_at=end)
-        evaluation = evaluate(
-            problem.spec,
-            part,
-            _prediction(scores.goals[problem.spec.goal]),
-            vectors.columns,
-            horizon_days=problem.goal.horizon_days,
-            seed=problem.seed,
-        )
+        served = _prediction(scores.goals[problem.spec.goal])
+        evaluation = judge(problem, scores.as_of, lambda _: served, known_at=end)
         metrics, warnings = dict(evaluation.metrics), (*warnings, *evaluation.warnings)
     except HistoryError as error:
         reason = f"not compared with what happened: {error}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.contracts.goals import GoalName
-from training.btyd import BGNBD, PurchaseHistory, fit_bgnbd, fit_gamma_gamma, predict_spend
+from training.btyd import PurchaseHistory, fit_bgnbd, fit_gamma_gamma, predict_spend
 from training.dataset import Slice
 
 Values = NDArray[np.float64]
@@ -48,20 +48,36 @@ class Baselines:
 
 
 def predict_baselines(
-    goal: GoalName, part: Slice, columns: tuple[str, ...], *, horizon_days: int, seed: int
+    goal: GoalName,
+    part: Slice,
+    columns: tuple[str, ...],
+    *,
+    everyone: Values,
+    horizon_days: int,
+    seed: int,
 ) -> Baselines:
     """Return what the baselines of `goal` say of the customers of `part`.
 
-    A fit that the data do not identify is left out and named in the warnings.
+    BG/NBD and Gamma-Gamma are fitted to `everyone` who ever ordered (n x features, as `columns`):
+    among those who are still active, hardly anybody has left. A fit that the data do not identify
+    is left out and named in the warnings.
     """
-    feature = {name: part.matrix[:, place] for place, name in enumerate(columns)}
+    feature, population = _by_name(part.matrix, columns), _by_name(everyone, columns)
     if goal is GoalName.CLV:
-        return _spend_baselines(feature, horizon_days, seed)
-    return _event_baselines(goal, feature, horizon_days, seed)
+        return _spend_baselines(feature, population, horizon_days, seed)
+    return _event_baselines(goal, feature, population, horizon_days, seed)
+
+
+def _by_name(matrix: Values, columns: tuple[str, ...]) -> dict[str, Values]:
+    return {name: matrix[:, place] for place, name in enumerate(columns)}
 
 
 def _event_baselines(
-    goal: GoalName, feature: Mapping[str, Values], horizon_days: int, seed: int
+    goal: GoalName,
+    feature: Mapping[str, Values],
+    population: Mapping[str, Values],
+    horizon_days: int,
+    seed: int,
 ) -> Baselines:
     # Churn is the other side of buying: the same rankings, upside down.
     sign = -1.0 if goal is GoalName.CHURN else 1.0
@@ -69,37 +85,39 @@ def _event_baselines(
         DAYS_SINCE_LAST_ORDER: BaselinePrediction(-sign * feature["days_since_last_order"]),
         RFM: BaselinePrediction(sign * rfm_score(feature)),
     }
-    history = purchase_history(feature)
-    model = fit_bgnbd(history, seed=seed)
+    model = fit_bgnbd(purchase_history(population), seed=seed)
     if not model.identified:
         return Baselines(predictions, (_unidentified("BG/NBD", model.warning),))
-    buys = model.probability_of_order(history, horizon_days)
+    buys = model.probability_of_order(purchase_history(feature), horizon_days)
     chance = 1.0 - buys if goal is GoalName.CHURN else buys
     predictions[BG_NBD] = BaselinePrediction(chance, chance=chance)
     return Baselines(predictions)
 
 
-def _spend_baselines(feature: Mapping[str, Values], horizon_days: int, seed: int) -> Baselines:
+def _spend_baselines(
+    feature: Mapping[str, Values], population: Mapping[str, Values], horizon_days: int, seed: int
+) -> Baselines:
     rate = feature["spend_per_30d"] * horizon_days / 30.0
     predictions = {
         DAYS_SINCE_LAST_ORDER: BaselinePrediction(-feature["days_since_last_order"]),
         RFM: BaselinePrediction(rfm_score(feature)),
         NAIVE_RATE: BaselinePrediction(rate, expected=rate),
     }
-    history = purchase_history(feature)
-    model = fit_bgnbd(history, seed=seed)
-    spend, warnings = _btyd_spend(model, history, horizon_days)
+    spend, warnings = _btyd_spend(
+        purchase_history(feature), purchase_history(population), horizon_days, seed
+    )
     if spend is not None:
         predictions[BG_NBD_GAMMA_GAMMA] = BaselinePrediction(spend, expected=spend)
     return Baselines(predictions, warnings)
 
 
 def _btyd_spend(
-    model: BGNBD, history: PurchaseHistory, horizon_days: int
+    history: PurchaseHistory, population: PurchaseHistory, horizon_days: int, seed: int
 ) -> tuple[Values | None, tuple[str, ...]]:
+    model = fit_bgnbd(population, seed=seed)
     if not model.identified:
         return None, (_unidentified("BG/NBD", model.warning),)
-    values = fit_gamma_gamma(history)
+    values = fit_gamma_gamma(population)
     if not values.identified:
         return None, (_unidentified("Gamma-Gamma", values.warning),)
     return predict_spend(model, values, history, horizon_days), ()

@@ -36,11 +36,17 @@ def evaluate(
     prediction: Prediction,
     columns: tuple[str, ...],
     *,
+    everyone: Values,
     horizon_days: int,
     seed: int,
 ) -> Evaluation:
-    """Return the metrics of `prediction` and of the baselines for the customers of `part`."""
-    baselines = predict_baselines(spec.goal, part, columns, horizon_days=horizon_days, seed=seed)
+    """Return the metrics of `prediction` and of the baselines for the customers of `part`.
+
+    `everyone` are the features of all who ever ordered, eligible or not: see the baselines.
+    """
+    baselines = predict_baselines(
+        spec.goal, part, columns, everyone=everyone, horizon_days=horizon_days, seed=seed
+    )
     by_name: dict[str, Metrics] = {MODEL: _model_metrics(spec, part, prediction)}
     for name, baseline in baselines.predictions.items():
         by_name[name] = _baseline_metrics(spec, part, baseline)

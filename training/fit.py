@@ -5,7 +5,7 @@ has matured since, through the very scorer that customers meet. Then the goal is
 all that is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,14 +13,14 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from features.cohort import eligibility, eligible_rows
+from features.cohort import EVER_ORDERED, eligibility, eligible_rows
 from features.contracts.as_of import AsOf
 from features.contracts.eligibility import Eligibility
 from features.contracts.errors import HistoryError
 from features.contracts.settings import GoalSettings, TrainingSettings
 from features.contracts.vectors import FeatureVectors
 from serving.model_card import Metrics, ModelCard, TrainingRecord
-from serving.predictors import StoredPredictor
+from serving.predictors import Prediction, StoredPredictor
 from training.dataset import (
     LabelReader,
     Slice,
@@ -29,7 +29,7 @@ from training.dataset import (
     make_training_set,
     require_two_classes,
 )
-from training.evaluate import evaluate
+from training.evaluate import Evaluation, evaluate
 from training.level import level_warnings
 from training.models.classifier import fit_classifier
 from training.models.hurdle import fit_hurdle
@@ -104,12 +104,12 @@ def fit_candidate(problem: GoalProblem, as_of: AsOf) -> Candidate:
         HistoryError: if history is too short, nobody is eligible, or only one class is there.
     """
     fitted = _fit(problem, as_of)
-    judged, warnings = _judge(problem, as_of)
-    card = _card(problem, as_of, fitted, judged, (*fitted.warnings, *warnings))
+    judged = _judge_earlier(problem, as_of)
+    card = _card(problem, as_of, fitted, dict(judged.metrics), (*fitted.warnings, *judged.warnings))
     return Candidate(card, fitted.predictor)
 
 
-def test_slice(problem: GoalProblem, as_of: AsOf, *, known_at: AsOf) -> Slice:
+def make_test_slice(problem: GoalProblem, as_of: AsOf, *, known_at: AsOf) -> Slice:
     """Return the eligible customers of a test moment with what then happened to them.
 
     Raises:
@@ -169,22 +169,37 @@ def _calibration_parts(
     return held_out, embargoed, ()
 
 
-def _judge(problem: GoalProblem, as_of: AsOf) -> tuple[dict[str, Metrics], tuple[str, ...]]:
-    test_moment = as_of.plus_days(-problem.goal.horizon_days)
-    try:
-        earlier = _fit(problem, test_moment)
-        part = test_slice(problem, test_moment, known_at=as_of)
-    except HistoryError as error:
-        return {}, (f"not judged out of time: {error}",)
-    evaluation = evaluate(
+def judge(
+    problem: GoalProblem, as_of: AsOf, predict: Callable[[Slice], Prediction], *, known_at: AsOf
+) -> Evaluation:
+    """Return how good the predictions for a test moment were, with the baselines beside them.
+
+    Raises:
+        HistoryError: if the horizon has not matured at `known_at`, nobody is eligible, or the event
+            happened to all or to none.
+    """
+    part = make_test_slice(problem, as_of, known_at=known_at)
+    vectors = problem.vectors[as_of]
+    return evaluate(
         problem.spec,
         part,
-        earlier.predictor.predict(part.matrix),
-        earlier.training_set.columns,
+        predict(part),
+        vectors.columns,
+        everyone=vectors.values[eligible_rows(Eligibility(conditions=(EVER_ORDERED,)), vectors)],
         horizon_days=problem.goal.horizon_days,
         seed=problem.seed,
     )
-    return dict(evaluation.metrics), evaluation.warnings
+
+
+def _judge_earlier(problem: GoalProblem, as_of: AsOf) -> Evaluation:
+    test_moment = as_of.plus_days(-problem.goal.horizon_days)
+    try:
+        earlier = _fit(problem, test_moment).predictor
+        return judge(
+            problem, test_moment, lambda part: earlier.predict(part.matrix), known_at=as_of
+        )
+    except HistoryError as error:
+        return Evaluation({}, (f"not judged out of time: {error}",))
 
 
 def _card(

@@ -30,8 +30,9 @@ LINEAR_PENALTY = 10.0
 SPEND_LINEAR_PENALTY = 0.02
 """L2 penalty of the spend half, on standardised features and a mean of deviances."""
 
-CALIBRATION_PRIOR = 0.1
-"""Weight of the uncalibrated margin against each row of the calibration slice: see calibrate.py."""
+CALIBRATION_PRIOR = 0.5
+"""Weight of the uncalibrated margin against the information of the calibration slice, where a half
+takes level and slope half the way: see calibrate.py."""
 
 INTERVAL_COVERAGE = 0.8
 PERCENTILE_POINTS = 1001

@@ -40,6 +40,7 @@ AGES = st.one_of(
         st.sampled_from((0, 1, 2, 7, 14, 30, 60, 84, 90, 91, 180, 365, 366, 800)),
         st.sampled_from((0 * SECOND, SECOND, -SECOND, MICROSECOND, -MICROSECOND)),
     ),
+    st.integers(-3, 100).map(lambda days: days * DAY),  # many shops know dates only
     st.integers(-20 * 86_400, 500 * 86_400).map(lambda seconds: seconds * SECOND),
     st.integers(0, 3 * 10**6).map(lambda microseconds: microseconds * MICROSECOND),
 )

@@ -118,8 +118,8 @@ def test_scores_are_logged_with_the_features_they_came_from(
 ) -> None:
     logged = read_scores(cdnow.project.layout.score_log)
     table = pq.read_table(result.out)
-    runs = [run for run in set(logged["request_id"].to_pylist()) if run.startswith("batch-")]
-    logged = logged.filter(pc.equal(logged["request_id"], runs[0]))
+    first = next(run for run in logged["request_id"].to_pylist() if run.startswith("batch-"))
+    logged = logged.filter(pc.equal(logged["request_id"], first))
 
     assert bits(logged.select(SCORE_SCHEMA.names)) == bits(table)
     assert set(logged["channel"].to_pylist()) == {"batch"}

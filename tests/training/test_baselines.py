@@ -38,7 +38,9 @@ def slice_of(columns: tuple[str, ...], matrix: Values) -> Slice:
 def baselines_of(goal: GoalName, shop: Shop, as_of: AsOf = MOMENT) -> tuple[Baselines, Slice]:
     vectors = shop.vectors(as_of)
     part = slice_of(vectors.columns, vectors.values)
-    found = predict_baselines(goal, part, vectors.columns, horizon_days=HORIZON_DAYS, seed=7)
+    found = predict_baselines(
+        goal, part, vectors.columns, everyone=part.matrix, horizon_days=HORIZON_DAYS, seed=7
+    )
     return found, part
 
 
@@ -107,7 +109,9 @@ class TestBuyTillYouDie:
         matrix[:, vectors.columns.index("order_days_total")] = 1.0
         part = slice_of(vectors.columns, matrix)
 
-        found = predict_baselines(goal, part, vectors.columns, horizon_days=28, seed=7)
+        found = predict_baselines(
+            goal, part, vectors.columns, everyone=part.matrix, horizon_days=28, seed=7
+        )
 
         assert not {BG_NBD, BG_NBD_GAMMA_GAMMA} & found.predictions.keys()
         assert {DAYS_SINCE_LAST_ORDER, RFM} <= found.predictions.keys()
@@ -122,7 +126,9 @@ class TestBuyTillYouDie:
         matrix[:, vectors.columns.index("spend_total")] = 10.0 * days
         part = slice_of(vectors.columns, matrix)
 
-        found = predict_baselines(GoalName.CLV, part, vectors.columns, horizon_days=28, seed=7)
+        found = predict_baselines(
+            GoalName.CLV, part, vectors.columns, everyone=part.matrix, horizon_days=28, seed=7
+        )
 
         assert BG_NBD_GAMMA_GAMMA not in found.predictions
         (warning,) = found.warnings
@@ -199,13 +205,44 @@ class TestRules:
             if prediction.expected is not None:
                 assert prediction.expected.min() >= 0
 
+    def test_btyd_models_are_fitted_to_everyone_and_not_to_the_eligible_alone(
+        self, shop: Shop
+    ) -> None:
+        everybody, part = baselines_of(GoalName.CLV, shop)
+        columns = shop.vectors(MOMENT).columns
+        recent = part.matrix[:, columns.index("days_since_last_order")] < 60
+        eligible = replace(
+            part,
+            customer_ids=tuple(np.array(part.customer_ids)[recent]),
+            matrix=part.matrix[recent],
+            event=part.event[recent],
+            spend=part.spend[recent],
+        )
+
+        found = predict_baselines(
+            GoalName.CLV,
+            eligible,
+            columns,
+            everyone=part.matrix,
+            horizon_days=HORIZON_DAYS,
+            seed=7,
+        )
+
+        whole = everybody.predictions["bg_nbd_gamma_gamma"].ranking[recent]
+        assert found.predictions["bg_nbd_gamma_gamma"].ranking == pytest.approx(whole, rel=1e-9)
+
     def test_labels_are_not_read(self, shop: Shop) -> None:
         found, part = baselines_of(GoalName.CLV, shop)
         columns = shop.vectors(MOMENT).columns
         labelled = replace(part, event=np.ones(len(part)), spend=np.arange(float(len(part))))
 
         again = predict_baselines(
-            GoalName.CLV, labelled, columns, horizon_days=HORIZON_DAYS, seed=7
+            GoalName.CLV,
+            labelled,
+            columns,
+            everyone=part.matrix,
+            horizon_days=HORIZON_DAYS,
+            seed=7,
         )
 
         for name, prediction in found.predictions.items():

@@ -30,11 +30,14 @@ def spenders(rows: int, seed: int, zeros: float = 0.5) -> tuple[Values, Values]:
     return (1.0 - zeros) * size, spend
 
 
+SPREAD = np.linspace(-4.0, 4.0, 200)
+
+
 class TestSigmoid:
     def test_calibrated_margins_stay_as_they_are(self) -> None:
         margin = margins(50_000)
 
-        sigmoid = fit_sigmoid(margin, happened(margin))
+        sigmoid = fit_sigmoid(margin, margin, happened(margin))
 
         assert sigmoid.intercept == pytest.approx(0.0, abs=0.02)
         assert sigmoid.slope == pytest.approx(1.0, abs=0.02)
@@ -43,7 +46,7 @@ class TestSigmoid:
     def test_intercept_goes_where_the_level_went(self, moved: float) -> None:
         margin = margins(5_000)
 
-        sigmoid = fit_sigmoid(margin, happened(margin + moved))
+        sigmoid = fit_sigmoid(margin, margin, happened(margin + moved))
 
         assert 0.2 < sigmoid.intercept / moved < 1.0
 
@@ -51,7 +54,7 @@ class TestSigmoid:
     def test_slope_goes_where_the_spread_went(self, stretch: float) -> None:
         margin = margins(5_000)
 
-        sigmoid = fit_sigmoid(margin, happened(stretch * margin))
+        sigmoid = fit_sigmoid(margin, margin, happened(stretch * margin))
 
         assert sorted([1.0, sigmoid.slope, stretch])[1] == sigmoid.slope
         assert abs(sigmoid.slope - 1.0) > 0.1
@@ -61,18 +64,36 @@ class TestSigmoid:
         for copies in (1, 100):
             margin = np.repeat(margins(1_000), copies)
             event = np.repeat(happened(margins(1_000) + 0.5), copies)
-            pulled.append(fit_sigmoid(margin, event))
+            pulled.append(fit_sigmoid(margin, margin, event))
 
         small, large = pulled
         assert small.intercept == pytest.approx(large.intercept, abs=1e-4)
         assert small.slope == pytest.approx(large.slope, abs=1e-4)
         assert small.intercept / 0.5 == pytest.approx(0.5, abs=0.15)
 
+    @pytest.mark.parametrize("rate", [0.03, 0.2, 0.5])
+    def test_prior_takes_the_level_half_the_way_however_rare_the_event(self, rate: float) -> None:
+        margin = 0.5 * margins(20_000) + np.log(rate / (1 - rate))
+
+        sigmoid = fit_sigmoid(margin, margin, happened(margin + 0.3))
+
+        moved = (sigmoid.intercept + (sigmoid.slope - 1.0) * margin).mean()
+        assert moved / 0.3 == pytest.approx(0.5, abs=0.15)
+
+    def test_level_of_the_early_model_does_not_matter(self) -> None:
+        margin = margins(2_000)
+        event = happened(margin)
+
+        moved, same = (fit_sigmoid(early, margin, event) for early in (margin - 1.0, margin))
+
+        assert moved.intercept == pytest.approx(same.intercept, abs=1e-5)
+        assert moved.slope == pytest.approx(same.slope, abs=1e-5)
+
     def test_overconfident_margins_are_pulled_in_until_they_come_true_more_often(self) -> None:
         truth = margins(20_000)
         overconfident = 3.0 * truth
 
-        sigmoid = fit_sigmoid(overconfident, happened(truth))
+        sigmoid = fit_sigmoid(overconfident, overconfident, happened(truth))
 
         # A third is the whole way; the prior holds little here, for the margins spread far.
         assert sigmoid.slope == pytest.approx(1 / 3, abs=0.1)
@@ -82,13 +103,13 @@ class TestSigmoid:
 
     @pytest.mark.parametrize("event", [np.repeat([0.0, 1.0], 100), np.repeat([1.0, 0.0], 100)])
     def test_ranking_is_kept_even_where_the_slice_speaks_against_it(self, event: Values) -> None:
-        sigmoid = fit_sigmoid(np.linspace(-4.0, 4.0, 200), event)
+        sigmoid = fit_sigmoid(SPREAD, SPREAD, event)
 
         assert sigmoid.slope > 0
         assert np.isfinite(sigmoid.intercept)
 
     def test_one_margin_for_all_moves_the_level_alone(self) -> None:
-        sigmoid = fit_sigmoid(np.zeros(1000), np.repeat([0.0, 1.0], [300, 700]))
+        sigmoid = fit_sigmoid(np.zeros(1000), np.zeros(1000), np.repeat([0.0, 1.0], [300, 700]))
 
         assert sigmoid.slope == pytest.approx(1.0)
         assert 0.3 < sigmoid.intercept < np.log(7 / 3)
@@ -96,7 +117,7 @@ class TestSigmoid:
     def test_huge_margins_do_not_overflow(self) -> None:
         margin = np.repeat([-1e6, 1e6], 100)
 
-        sigmoid = fit_sigmoid(margin, np.tile([0.0, 1.0], 100))
+        sigmoid = fit_sigmoid(margin, margin, np.tile([0.0, 1.0], 100))
 
         assert np.isfinite([sigmoid.intercept, sigmoid.slope]).all()
 

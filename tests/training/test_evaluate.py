@@ -34,7 +34,9 @@ def prediction_of(chance: Values, expected: Values | None = None) -> Prediction:
 
 
 def judged(goal: GoalName, part: Slice, columns: tuple[str, ...], says: Prediction) -> Evaluation:
-    return evaluate(SPECS[goal], part, says, columns, horizon_days=HORIZON_DAYS, seed=7)
+    return evaluate(
+        SPECS[goal], part, says, columns, everyone=part.matrix, horizon_days=HORIZON_DAYS, seed=7
+    )
 
 
 def test_event_goal_is_judged_by_its_chances(shop: Shop) -> None:

@@ -139,7 +139,7 @@ class TestWhatAModelPromises:
         self, candidate: Candidate, shop: Shop
     ) -> None:
         problem = cdnow_problem(candidate.card.goal, shop)
-        part = fitting.test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
+        part = fitting.make_test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
 
         earlier = fit_unjudged(problem, TEST_MOMENT)
 
@@ -148,6 +148,7 @@ class TestWhatAModelPromises:
             part,
             earlier.predictor.predict(part.matrix),
             earlier.card.columns,
+            everyone=part.matrix,
             horizon_days=HORIZON_DAYS,
             seed=problem.seed,
         )
@@ -211,7 +212,7 @@ class TestWarnings:
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         problem = cdnow_problem(GoalName.CHURN, shop)
-        part = fitting.test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
+        part = fitting.make_test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
         stayed = int((1 - part.event).sum())
         monkeypatch.setattr(fitting, "SMALLEST_SLICE", stayed + 1)
 
@@ -248,13 +249,13 @@ class TestRefusals:
         problem = cdnow_problem(GoalName.CHURN, shop)
 
         with pytest.raises(ImmatureLabelsError, match="1998-05-27"):
-            fitting.test_slice(problem, CDNOW_AS_OF, known_at=CDNOW_AS_OF)
+            fitting.make_test_slice(problem, CDNOW_AS_OF, known_at=CDNOW_AS_OF)
 
     def test_outcome_that_is_the_same_for_all_cannot_judge(self) -> None:
         closed = Shop(f"SELECT * FROM orders WHERE timestamp < '{TEST_MOMENT.naive_utc}'")
         problem = cdnow_problem(GoalName.CHURN, closed)
 
         with pytest.raises(OneClassError, match="happened to all"):
-            fitting.test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
+            fitting.make_test_slice(problem, TEST_MOMENT, known_at=CDNOW_AS_OF)
 
         assert problem.first_event == CDNOW_FIRST

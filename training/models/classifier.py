@@ -24,7 +24,8 @@ def fit_classifier(
     sigmoid = Sigmoid()
     if held_out is not None and embargoed is not None:
         early = fit_event_blend(embargoed.matrix, embargoed.event, embargoed.columns, seed)
-        sigmoid = fit_sigmoid(early.margin(held_out.matrix), held_out.event)
+        unseen = held_out.matrix
+        sigmoid = fit_sigmoid(early.margin(unseen), blend.margin(unseen), held_out.event)
     return ClassifierPredictor(
         ClassifierTables(order_linear=blend.linear, sigmoid=sigmoid), blend.booster
     )

@@ -47,7 +47,8 @@ def fit_hurdle(
     unseen, judge = training_set.at([training_set.slices[-1].as_of]), final
     if held_out is not None and embargoed is not None:
         unseen, judge = held_out, _fit(embargoed, seed)
-        sigmoid = fit_sigmoid(judge.order.margin(unseen.matrix), unseen.event)
+        early, late = judge.order.margin(unseen.matrix), final.order.margin(unseen.matrix)
+        sigmoid = fit_sigmoid(early, late, unseen.event)
     intervals = fit_intervals(judge.expected(unseen.matrix, sigmoid), unseen.spend)
     tables = HurdleTables(
         order_linear=final.order.linear,
