@@ -113,7 +113,7 @@ def _replay(
     problems = make_problems(project, data, goals, as_of, announce=announce)
     models, failures = _fit_all(problems, as_of, announce)
     if not models:
-        raise HistoryError("; ".join(failures.values()))
+        raise HistoryError("; ".join(dict.fromkeys(failures.values())))
     announce("scoring everyone")
     vectors = next(iter(problems.values())).vectors[as_of]
     scores = Scorer(models).score(vectors, as_of=as_of, goals=goals)

@@ -62,6 +62,7 @@ def make_problems(
     for goal in goals:
         _require_columns(data, goal)
     moments = needed_moments(project.settings, as_of, data.first_event)
+    _require_snapshots(project, moments, as_of)
     vectors = read_vectors(project, moments, announce=announce)
     version = code_version()
     return {
@@ -104,6 +105,17 @@ def _require_columns(data: "CanonicalTables", goal: GoalName) -> None:
             f"the goal {goal.value} needs the column `{missing[0]}` of orders: map it in "
             "bellwether.yaml, or remove the goal"
         )
+
+
+def _require_snapshots(project: Project, moments: Sequence[AsOf], as_of: AsOf) -> None:
+    from features.snapshots import snapshot_path
+
+    for moment in moments:
+        if not snapshot_path(project.layout.snapshots, moment).exists():
+            raise FeatureStoreError(
+                f"there is no snapshot as of {moment}, which training as of {as_of} needs; "
+                f"run `bellwether features build --as-of {as_of}`"
+            )
 
 
 def newest_moment(project: Project) -> AsOf:

@@ -157,4 +157,4 @@ def _rank_class(values: Values) -> Values:
 
 
 def _unidentified(name: str, warning: str | None) -> str:
-    return f"the baseline {name} is left out: its fit is not identified ({warning})"
+    return f"the baseline {name} is left out: {warning}"

@@ -11,7 +11,6 @@ from features.transforms.known import epoch_seconds, rows_known_at
 
 WINDOWS_DAYS = (7, 14, 30, 60, 90, 180, 365)
 DECAY_DAYS = (15, 60, 240)
-
 DECAY_UNIT = 1e-9
 """Decayed counts are added up in integers of this unit: a float sum would depend on row order."""
 
@@ -60,6 +59,7 @@ def _money(value: ir.Value) -> ir.Value:
 
 
 def _days_as_customer(t: ir.Table) -> ir.Value:
+    # Engines differ in what the greatest of a null and a number is.
     return ibis.greatest(t.days_since_first_order.fill_null(0.0), 30.0)
 
 
@@ -216,7 +216,7 @@ FEATURES: tuple[Feature, ...] = (
     _order(
         "gap_days_mean",
         "days",
-        "Time from the first completed order to the last, over the days (UTC) with an order less one.",
+        "Time from the first completed order to the last, over the order days (UTC) less one.",
         aggregate=lambda rows: (
             (rows.age_seconds.max(where=rows.is_order) - rows.age_seconds.min(where=rows.is_order))
             / (rows.day.nunique(where=rows.is_order) - 1).nullif(0).cast("float64")

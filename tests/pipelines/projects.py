@@ -75,9 +75,14 @@ def write_project(root: Path, orders: pa.Table | None = None, **sections: Any) -
 
 def write_project_file(root: Path, **sections: Any) -> Project:
     """Write the project file anew."""
+    write_content(root, **sections)
+    return open_project(root)
+
+
+def write_content(root: Path, **sections: Any) -> None:
+    """Write a project file that may be wrong."""
     content = yaml.safe_dump(project_content(**sections), sort_keys=False)
     (root / PROJECT_FILE).write_text(content, encoding="utf-8")
-    return open_project(root)
 
 
 def with_changes(project: Project, **sections: Any) -> Project:

@@ -146,9 +146,7 @@ def test_goal_that_cannot_be_trained_holds_up_no_other(
 
 def test_horizon_that_has_not_matured_is_scored_but_not_compared(tmp_path: Path) -> None:
     goals = {"churn": SHORT, "clv": {"horizon_days": HORIZON_DAYS}}
-    project = write_project(
-        tmp_path / "shop", cdnow_orders(4), goals=goals, training=TRAINING
-    )
+    project = write_project(tmp_path / "shop", cdnow_orders(4), goals=goals, training=TRAINING)
     late = AsOf.parse("1998-05-20")
 
     result = backtest(project, as_of=late, out=tmp_path / "out")
@@ -206,9 +204,7 @@ def test_nothing_learnt_after_the_date_moves_a_single_bit_of_the_scores(tmp_path
     goals = {"churn": SHORT, "clv": SHORT}
     found = []
     for name, table in (("true", orders), ("poisoned", poisoned(orders)), ("cut off", past)):
-        project = write_project(
-            tmp_path / name, table, data=data, goals=goals, training=TRAINING
-        )
+        project = write_project(tmp_path / name, table, data=data, goals=goals, training=TRAINING)
         out = tmp_path / f"{name} out"
         found.append(backtest(project, as_of=DATE, out=out))
 

@@ -83,7 +83,9 @@ def test_each_household_is_told_once_of_a_campaign_and_its_first_redemption(fold
         " from campaigns",
         folder,
     )
-    (theirs,) = rows("select count(distinct (household_id, campaign_id)) from source_campaigns", folder)
+    (theirs,) = rows(
+        "select count(distinct (household_id, campaign_id)) from source_campaigns", folder
+    )
     late = rows("select * from campaigns where redeemed_at < start_date", folder)
     not_first = rows(
         "select * from campaigns join source_coupon_redemptions using (household_id, campaign_id)"

@@ -45,9 +45,7 @@ def test_problem_holds_the_features_of_everyone_at_every_moment_that_is_needed(
         assert (known.features_as_of == np.datetime64(moment.naive_utc)).all()
 
 
-def test_problem_says_what_the_project_says(
-    small: Project, problems: dict[GoalName, Any]
-) -> None:
+def test_problem_says_what_the_project_says(small: Project, problems: dict[GoalName, Any]) -> None:
     for goal, problem in problems.items():
         assert problem.spec.goal is goal
         assert problem.goal == small.settings.goals[goal]
@@ -97,6 +95,18 @@ def test_moment_that_was_not_built_is_named_with_the_command(small: Project) -> 
 
     with pytest.raises(FeatureStoreError, match=rf"{missing}; build it with `bellwether"):
         read_vectors(small, [missing])
+
+
+def test_training_that_lacks_a_snapshot_names_the_command_that_builds_it(small: Project) -> None:
+    data = small.load_orders()
+    later = CLOCK.plus_days(10)
+    try:
+        with pytest.raises(
+            FeatureStoreError, match=f"run `bellwether features build --as-of {later}"
+        ):
+            make_problems(small, data, [CHURN], later)
+    finally:
+        data.close()
 
 
 def test_each_moment_is_announced(small: Project) -> None:

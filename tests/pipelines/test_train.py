@@ -56,9 +56,7 @@ def versions(project: Project, goal: GoalName) -> list[str]:
     return [row.version for row in project.registry().versions() if row.goal is goal]
 
 
-def test_trained_goal_is_the_challenger_with_its_card(
-    small: Project, trained: TrainedGoal
-) -> None:
+def test_trained_goal_is_the_challenger_with_its_card(small: Project, trained: TrainedGoal) -> None:
     model = small.registry().load(CLV, CHALLENGER)
 
     assert model.version == trained.version

@@ -136,7 +136,9 @@ def test_weeks_with_an_order_are_counted_back_from_the_moment(
 
 
 def test_gaps_lie_between_one_order_and_the_next() -> None:
-    found = features_of(*(order(ago(days=age)) for age in (100, 70, 20, 12)))
+    in_any_order = {70: "3", 12: "1", 100: "2", 20: "4"}
+
+    found = features_of(*(order(ago(days=age), amount) for age, amount in in_any_order.items()))
 
     assert found["gap_days_longest"] == 50
     assert found["gap_days_shortest"] == 8

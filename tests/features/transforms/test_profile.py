@@ -24,6 +24,10 @@ def test_a_record_made_at_the_moment_is_not_known_yet() -> None:
     assert found["days_since_created"] is None
 
 
+def test_a_record_learnt_at_the_moment_is_known() -> None:
+    assert features_of(profile(ago(days=9), age=3.0, known_at=T.moment))["attribute_age"] == 3
+
+
 def test_a_record_learnt_after_the_moment_is_not_known_yet() -> None:
     late = profile(ago(days=400), age=3.0, known_at=T.moment + MICROSECOND)
 
