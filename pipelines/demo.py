@@ -139,7 +139,7 @@ def _watch(project: Project, show: Show, announce: Announce) -> None:
 
 def _next_steps(folder: Path) -> str:
     return (
-        "\n[bold]What next[/bold]\n"
+        "\n[bold]What next[/bold], after `. .venv/bin/activate`\n"
         f"   bellwether serve --project {folder}        the scoring service, until Ctrl-C\n"
         f"   bellwether backtest --as-of 2017-10-09 --out {folder}/backtest --config {folder}\n"
         "   bellwether init DIR --orders FILE       your own orders, CSV or Parquet"

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -101,6 +102,24 @@ def trained_cdnow(root: Path) -> TrainedProject:
     for goal in GoalName:
         ended[f"promote {goal.value}"] = run("promote", goal.value, "--project", root, "--force")
     return TrainedProject(project, ended)
+
+
+def values(table: pa.Table, column: str) -> list[Any]:
+    """Return a column's values, in order."""
+    return table[column].to_pylist()
+
+
+def only(table: pa.Table, column: str, value: str) -> pa.Table:
+    """Return the rows that have a value."""
+    return table.filter(pc.equal(table[column], pa.scalar(value)))
+
+
+def query(sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
+    """Answer a query about tables, by name."""
+    with duckdb.connect() as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        return connection.execute(sql).fetchall()
 
 
 def checksums(folder: Path) -> dict[str, str]:

