@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import ibis
 
 from features.column_mapping import attribute_levels
-from features.contracts.as_of import AsOf
-from features.contracts.errors import ConfigurationError, SourceError
+from features.contracts.as_of import AsOf, find_zone
+from features.contracts.errors import SourceError
 from features.contracts.settings import DataSettings
 from features.contracts.tables import TABLES
 from features.oddities import describe_matches, describe_rows
@@ -67,7 +66,7 @@ def load_tables(
         SourceError: if a file, table or column is missing or cannot be read, or holds nothing.
         ConfigurationError: if a mapping or the time zone makes no sense.
     """
-    _check_zone(timezone)
+    find_zone(timezone)
     connection = open_connection()
     try:
         connection.create_table("quarantine", schema=QUARANTINE_SCHEMA)
@@ -90,15 +89,6 @@ def open_connection() -> Any:
     """
     spill = Path(tempfile.gettempdir()) / f"bellwether-{uuid.uuid4().hex}"
     return ibis.duckdb.connect(temp_directory=str(spill), autoinstall_known_extensions=False)
-
-
-def _check_zone(timezone: str) -> None:
-    try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ConfigurationError(
-            f"unknown time zone {timezone!r}; write it like Europe/London"
-        ) from error
 
 
 def _load_table(

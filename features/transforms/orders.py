@@ -29,8 +29,7 @@ def prepare(orders: ir.Table, moments: ir.Table) -> ir.Table:
         # Like the windows: an order of exactly seven days ago is of the last week.
         weeks_ago=(rows.age_seconds - 1) // (7 * DAY_SECONDS),
     )
-    # By is_order: the row before a completed order must be a completed order too. Which of two rows
-    # of one moment comes first does not matter: the gap between them is zero.
+    # From one completed order to the next. Orders of one moment may come in any order: no gap.
     own = ibis.window(group_by=["customer_id", "as_of", "is_order"], order_by="ordered_at")
     rows = rows.mutate(gap_seconds=rows.age_seconds.lag().over(own) - rows.age_seconds)
     # Orders less than a day apart are one visit: they say nothing of the customer's rhythm.
@@ -216,7 +215,8 @@ FEATURES: tuple[Feature, ...] = (
     _order(
         "gap_days_mean",
         "days",
-        "Time from the first completed order to the last, over the order days (UTC) less one.",
+        "Time from the first completed order to the last, "
+        "over the days (UTC) with an order less one.",
         aggregate=lambda rows: (
             (rows.age_seconds.max(where=rows.is_order) - rows.age_seconds.min(where=rows.is_order))
             / (rows.day.nunique(where=rows.is_order) - 1).nullif(0).cast("float64")

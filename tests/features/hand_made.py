@@ -1,7 +1,6 @@
 """Rows made by hand, and their features: `features_of(order(ago(days=3)))["orders_7d"]` is 1."""
 
 import atexit
-import gc
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -204,11 +203,5 @@ class Bench:
 
 @cache
 def _bench() -> Bench:
-    atexit.register(_let_go)
+    atexit.register(_bench.cache_clear)  # DuckDB complains of what is still open after that
     return Bench()
-
-
-def _let_go() -> None:
-    """DuckDB complains of connections that outlive the interpreter."""
-    _bench.cache_clear()
-    gc.collect()

@@ -50,7 +50,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "purchase_propensity": {"horizon_days": 500},
     }
     return write_project(
-        tmp_path_factory.mktemp("shop"), cdnow_orders(4), goals=goals, training=TRAINING
+        tmp_path_factory.mktemp("shops") / "shop",
+        cdnow_orders(4),
+        goals=goals,
+        training=TRAINING,
+        online_store={"path": "../online.db"},
     )
 
 
@@ -147,7 +151,7 @@ def test_goal_that_cannot_be_trained_holds_up_no_other(
 
 def test_horizon_that_has_not_matured_is_scored_but_not_compared(tmp_path: Path) -> None:
     goals = {"churn": SHORT, "clv": {"horizon_days": HORIZON_DAYS}}
-    project = write_project(tmp_path / "shop", cdnow_orders(4), goals=goals, training=TRAINING)
+    project = write_project(tmp_path / "shop", cdnow_orders(8), goals=goals, training=TRAINING)
     late = AsOf.parse("1998-05-20")
 
     result = backtest(project, as_of=late, out=tmp_path / "out")
@@ -264,15 +268,6 @@ def test_place_that_is_a_file_is_refused(project: Project, tmp_path: Path) -> No
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_online_store_elsewhere_is_not_touched(tmp_path: Path) -> None:
-    project = write_project(
-        tmp_path / "shop",
-        cdnow_orders(10),
-        goals={"churn": SHORT},
-        training=TRAINING,
-        online_store={"path": str(tmp_path / "shared.db")},
-    )
-
-    backtest(project, as_of=DATE, out=tmp_path / "out")
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "shop"]
+def test_online_store_elsewhere_is_not_touched(project: Project, result: Backtest) -> None:
+    assert result.folder.exists()
+    assert [path.name for path in project.layout.root.parent.iterdir()] == ["shop"]

@@ -1,3 +1,4 @@
+import math
 from functools import cache
 from pathlib import Path
 
@@ -129,7 +130,7 @@ class TestRanges:
         assert logistic(np.log(np.array([1.0, 3.0, 0.25]))) == pytest.approx([0.5, 0.75, 0.2])
 
     def test_nulls_and_negative_features_count_as_nothing(self) -> None:
-        values = np.array([np.nan, -3.0, 0.0, np.e - 1.0])
+        values = np.array([np.nan, -3.0, 0.0, math.e - 1.0])
 
         assert log_feature(values) == pytest.approx([0.0, 0.0, 0.0, 1.0])
 
