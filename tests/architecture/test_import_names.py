@@ -25,8 +25,10 @@ def test_name_imports_from_this_repository(package: str) -> None:
 
 
 def test_another_owner_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metadata = tmp_path / "squatter-1.0.dist-info"
+    metadata, package = tmp_path / "squatter-1.0.dist-info", tmp_path / "features"
     metadata.mkdir()
+    package.mkdir()
+    (package / "__init__.py").touch()  # newer readers of metadata ask whether the file is there
     (metadata / "METADATA").write_text("Name: squatter\nVersion: 1.0\n")
     (metadata / "RECORD").write_text("features/__init__.py,,\n")
     monkeypatch.syspath_prepend(str(tmp_path))

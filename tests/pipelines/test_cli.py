@@ -295,7 +295,13 @@ def test_interruption_ends_with_130_and_no_traceback(
     write_project(tmp_path)
     here, there = pty.openpty()
     command = bellwether("features", "build", "--project", tmp_path)
-    with subprocess.Popen(command, stdout=there, stderr=there) as process:
+    # A child of a shell's background job would inherit that interruptions are ignored.
+    outer = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stdout=there, stderr=there)
+    finally:
+        signal.signal(signal.SIGINT, outer)
+    with process:
         os.close(there)
         shown = read_until(here, "building features")
         process.send_signal(signal.SIGINT)
