@@ -20,6 +20,7 @@ from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import OnlineStoreSettings
+from pipelines.atomic_text import write_atomically
 from pipelines.build_features import build_snapshots, data_end, require_data_until
 from pipelines.problems import make_problems
 from pipelines.wiring import Announce, Project, silent
@@ -219,9 +220,4 @@ def _write_metrics(path: Path, result: Backtest, end: AsOf) -> None:
             for found in result.goals
         },
     }
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False), encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, json.dumps(content, indent=2, allow_nan=False))

@@ -10,10 +10,11 @@ import yaml
 from features.contracts.errors import ConfigurationError
 from features.contracts.settings import PROJECT_FILE, load_settings, validate_settings
 from features.source_files import find_files
+from pipelines.atomic_text import write_atomically
 from pipelines.column_evidence import ColumnEvidence
 from pipelines.column_guess import Guess, guess_columns, guess_status
 from pipelines.goal_guess import guess_goals
-from pipelines.project_file import render_project, write_atomically
+from pipelines.project_file import render_project
 
 ORDER_COLUMNS = ("customer_id", "order_id", "ordered_at", "amount", "discount", "channel")
 LINE_COLUMNS = (

@@ -1,6 +1,5 @@
 """Compare windows of the score log, and write one page and one record of drift per goal."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +12,7 @@ from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
+from pipelines.atomic_text import write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,14 +132,8 @@ def _monitor_goal(
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomically(path, text)
     except OSError as error:
         raise ConfigurationError(
             f"the drift report {path} cannot be written ({error}); choose another folder"

@@ -1,8 +1,6 @@
 """Writes a project file that people can read and change."""
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,17 +14,6 @@ HEADER = "# Written by `bellwether init`, which guessed it from the data: look i
 def render_project(content: Mapping[str, Any], comments: Comments) -> str:
     """Return `content` as YAML with a comment behind the lines that have one."""
     return "\n".join([HEADER, *_lines(content, comments, ())]) + "\n"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _lines(content: Mapping[str, Any], comments: Comments, above: tuple[str, ...]) -> list[str]:
