@@ -24,6 +24,9 @@ class Feature:
         aggregate: expression over the rows that were known at the moment, one group per customer
             and moment; None for a feature that is derived from others.
         derive: expression over the aggregated features; None for a feature that is aggregated.
+        needs_features: features of other subjects that a derived one reads.
+        ages: whether it is the days since something that happened, so that it grows with the clock
+            while nothing happens. Only whole seconds over `DAY_SECONDS` may age.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Feature:
     derive: "Callable[[ir.Table], ir.Value] | None" = None
     when_null: str = "never null"
     needs: tuple[str, ...] = field(default=())
+    needs_features: tuple[str, ...] = field(default=())
+    ages: bool = False
 
     def available(self, mapped: Mapping[str, frozenset[str]]) -> bool:
         """Return whether the user's tables and columns can carry the feature."""

@@ -23,7 +23,7 @@ from pydantic_settings import (
 from features.contracts.as_of import AsOf, find_zone
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
-from features.contracts.tables import TABLES
+from features.contracts.tables import TABLES, EventType
 
 PROJECT_FILE = "bellwether.yaml"
 
@@ -47,6 +47,8 @@ class TableSettings(Section):
     """Canonical column -> the user's column, or a product of two: `quantity * unit_price`."""
     status_values: dict[Literal["completed", "cancelled", "returned"], list[str | int | bool]] = {}
     """For `orders`: values of the status column by meaning; any other value counts as completed."""
+    type_values: dict[EventType, list[str | int]] = {}
+    """For `events`: values of the type column by kind; any other value is kept as it is."""
     attributes: dict[str, list[str]] = {}
     """For `customers`: the user's column -> its levels, lowest first; the feature is the place."""
 
