@@ -1,7 +1,7 @@
 """What stored features are worth as of a moment: one rule for historical and online reads.
 
-Features older than the ttl are stale, whoever is not stored is unknown, and nothing that was learnt
-after the moment is ever shown.
+Features older than the ttl are stale, whoever is not stored is unknown, what depends on the clock
+is brought forward to the moment, and nothing that was learnt after the moment is ever shown.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,14 @@ from numpy.typing import NDArray
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.vectors import FeatureVectors, FloatMatrix, Presence
+from features.request_time import RequestTime
+
+CLOCK_SLACK_SECONDS = 5.0
+"""How much newer than the moment of a request stored features may be.
+
+Whoever pushes an order writes features as of the next whole second, on a machine whose clock is not
+quite ours, while requests are under way that took their moment before.
+"""
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,28 @@ class StoredFeatures:
             features_as_of=self._moments()[rows],
         )
 
+    def brought_forward(
+        self, as_of: AsOf, request_time: RequestTime, columns: Sequence[str]
+    ) -> "StoredFeatures":
+        """Return `columns` with what depends on the clock as of a moment.
+
+        Args:
+            as_of: the moment.
+            request_time: what moves, and how.
+            columns: the first of the columns, all but those that others are derived from.
+        """
+        values = request_time.forward(self.columns, self.values, self.epoch_seconds, as_of)
+        values = np.ascontiguousarray(values[:, : len(columns)])
+        return StoredFeatures(self.customer_ids, tuple(columns), values, self.epoch_seconds)
+
     def require_not_after(self, as_of: AsOf) -> None:
-        """Raise when something stored was learnt after the moment.
+        """Raise when something stored was learnt after the moment, but for differences of clocks.
 
         Raises:
             FeatureStoreError: if features are newer than `as_of`.
         """
         newest = float(np.fmax.reduce(self.epoch_seconds, initial=-np.inf))
-        if newest > as_of.moment.timestamp():
+        if newest > as_of.moment.timestamp() + CLOCK_SLACK_SECONDS:
             ahead = AsOf(datetime.fromtimestamp(newest, UTC))
             raise FeatureStoreError(
                 f"features as of {ahead} are online, which is after {as_of}; "

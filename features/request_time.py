@@ -1,0 +1,277 @@
+"""Feature values of now: what depends on the clock is brought forward from a stored moment.
+
+Three things move while nothing happens: the days since something that happened (by the time that
+has passed), the calendar (it is a property of the moment) and what is derived from either. The
+derived ones are computed by the expression that training used, translated once into a plan of
+NumPy operations when the features are built (`features.request_time_plan`). Windows do not move:
+orders of the last 30 days stay those before the stored moment until it is renewed.
+
+Nothing here needs Ibis or an engine, and a plan is plain JSON.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.contracts.as_of import AsOf
+from features.contracts.errors import FeatureStoreError
+from features.contracts.features import DAY_SECONDS
+from features.contracts.vectors import FloatMatrix
+from features.null_arithmetic import OPERATIONS, Column
+
+Calendar = Callable[[AsOf], Mapping[str, float]]
+
+FORMAT = 1
+
+
+class Step(NamedTuple):
+    """One operation of a plan, on the results of earlier ones.
+
+    Attributes:
+        operation: `column` (its only argument is a name), `number` (a float, or None for null), or
+            one of `features.null_arithmetic.OPERATIONS`, whose arguments are places of steps.
+        arguments: see above.
+    """
+
+    operation: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class RequestTimePlan:
+    """Which features move with the clock, and how.
+
+    Attributes:
+        ages: features that are days since something that happened.
+        calendar: features that are properties of the moment.
+        steps: operations, each after those it needs.
+        derived: feature -> place of the step that is its value.
+    """
+
+    ages: tuple[str, ...] = ()
+    calendar: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    derived: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def moving(self) -> frozenset[str]:
+        """Every feature that moves with the clock."""
+        return frozenset((*self.ages, *self.calendar, *self.derived))
+
+    def reads(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that must be read to bring `columns` forward: those, then others."""
+        needed = [
+            self.steps[place].arguments[0]
+            for place in self._places(columns)
+            if self.steps[place].operation == "column"
+        ]
+        stored = [name for name in needed if name not in self.calendar]
+        return tuple(dict.fromkeys((*columns, *stored)))
+
+    def _places(self, columns: Sequence[str]) -> list[int]:
+        """Return the steps that the derived ones of `columns` need, in order."""
+        open_places = [self.derived[name] for name in columns if name in self.derived]
+        needed: set[int] = set()
+        while open_places:
+            place = open_places.pop()
+            if place not in needed:
+                needed.add(place)
+                step = self.steps[place]
+                open_places += step.arguments if step.operation in OPERATIONS else ()
+        return sorted(needed)
+
+    def to_json(self) -> str:
+        """Return the plan as text."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RequestTimePlan":
+        """Return the plan that `to_json` wrote.
+
+        Raises:
+            FeatureStoreError: if it is another format, or not a plan.
+        """
+        try:
+            content = json.loads(text)
+            if content["format"] != FORMAT:
+                raise FeatureStoreError(
+                    f"the plan of request-time features has format {content['format']}, not "
+                    f"{FORMAT}; run `bellwether features build`"
+                )
+            steps = tuple(Step(name, tuple(arguments)) for name, arguments in content["steps"])
+            plan = cls(
+                tuple(content["ages"]), tuple(content["calendar"]), steps, content["derived"]
+            )
+            plan.require_sound()
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise FeatureStoreError(
+                f"the plan of request-time features cannot be read: {error}; "
+                "run `bellwether features build`"
+            ) from error
+        return plan
+
+    def require_sound(self) -> None:
+        """Check that every step is an operation on earlier ones.
+
+        Raises:
+            ValueError: if not.
+        """
+        for place, (operation, arguments) in enumerate(self.steps):
+            if operation in ("column", "number"):
+                continue
+            if operation not in OPERATIONS:
+                raise ValueError(f"there is no operation {operation!r}")
+            if not all(isinstance(a, int) and 0 <= a < place for a in arguments):
+                raise ValueError(f"step {place} does not follow what it needs")
+        if not all(0 <= place < len(self.steps) for place in self.derived.values()):
+            raise ValueError("a derived feature has no step")
+
+
+class RequestTime:
+    """Brings stored features forward to the moment of a request. Threads may share one.
+
+    Args:
+        plan: what moves, and how.
+        calendar: the calendar features of a moment, by name.
+    """
+
+    def __init__(self, plan: RequestTimePlan, calendar: Calendar) -> None:
+        self.plan = plan
+        self._calendar = calendar
+        self._bound: dict[tuple[str, ...], _Bound] = {}
+
+    def forward(
+        self,
+        columns: tuple[str, ...],
+        values: FloatMatrix,
+        epoch_seconds: NDArray[np.float64],
+        as_of: AsOf,
+    ) -> FloatMatrix:
+        """Return the features as of a moment; those of the moment itself keep every bit.
+
+        Args:
+            columns: names of the f features, among them all that `RequestTimePlan.reads` names.
+            values: n x f stored features; left as they are.
+            epoch_seconds: n moments they speak of, in seconds since 1970; NaN when unknown.
+            as_of: the moment. Features of a later one are not taken back.
+
+        Raises:
+            FeatureStoreError: if a derived feature is wanted without what it is derived from.
+        """
+        elapsed = as_of.moment.timestamp() - epoch_seconds
+        moved = elapsed > 0
+        bound = self._bound.get(columns)
+        if bound is None:
+            bound = self._bound[columns] = _bind(self.plan, columns)
+        if bound.is_still or not moved.any():
+            return values
+        if moved.all():
+            return bound.forward(values.copy(), elapsed, self._calendar(as_of))
+        result = values.copy()
+        result[moved] = bound.forward(values[moved], elapsed[moved], self._calendar(as_of))
+        return result
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A plan for columns in a given order; names have become places in the matrix."""
+
+    ages: NDArray[np.intp]
+    calendar: tuple[tuple[int, str], ...]
+    program: tuple[tuple[Any, Any], ...]
+    derived: tuple[tuple[int, int], ...]
+
+    @property
+    def is_still(self) -> bool:
+        return not (self.ages.size or self.calendar or self.derived)
+
+    def forward(
+        self, values: FloatMatrix, elapsed: NDArray[np.float64], calendar: Mapping[str, float]
+    ) -> FloatMatrix:
+        """Bring the rows of `values` forward in place, and return them."""
+        if self.ages.size:
+            seconds = np.rint(values[:, self.ages] * DAY_SECONDS) + elapsed[:, np.newaxis]
+            values[:, self.ages] = seconds / DAY_SECONDS
+        for place, name in self.calendar:
+            values[:, place] = calendar[name]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._derive(values, calendar)
+        return values
+
+    def _derive(self, values: FloatMatrix, calendar: Mapping[str, float]) -> None:
+        results: list[Column] = []
+        for operation, argument in self.program:
+            if operation is None:
+                results.append(argument)
+            elif operation == "column":
+                results.append(values[:, argument])
+            elif operation == "calendar":
+                results.append(calendar[argument])
+            else:
+                results.append(operation(*[results[place] for place in argument]))
+        # Steps read what is stored, so nothing is written before all of them are done.
+        for place, result in self.derived:
+            values[:, place] = results[result]
+
+
+def _bind(plan: RequestTimePlan, columns: tuple[str, ...]) -> _Bound:
+    place = {name: i for i, name in enumerate(columns)}
+    missing = set(plan.reads(columns)) - set(columns)
+    if missing:
+        raise FeatureStoreError(
+            f"features of now cannot be derived without {', '.join(sorted(missing))}; "
+            "run `bellwether features build`"
+        )
+    needed = plan._places(columns)
+    new_place = {old: new for new, old in enumerate(needed)}
+    program: list[tuple[Any, Any]] = []
+    for step in (plan.steps[old] for old in needed):
+        if step.operation == "column":
+            (name,) = step.arguments
+            is_calendar = name in plan.calendar
+            program.append(("calendar", name) if is_calendar else ("column", place[name]))
+        elif step.operation == "number":
+            (number,) = step.arguments
+            program.append((None, np.nan if number is None else float(number)))
+        else:
+            arguments = tuple(new_place[old] for old in step.arguments)
+            program.append((OPERATIONS[step.operation], arguments))
+    derived = plan.derived
+    return _Bound(
+        ages=np.array([place[name] for name in columns if name in plan.ages], dtype=np.intp),
+        calendar=tuple((place[name], name) for name in columns if name in plan.calendar),
+        program=tuple(program),
+        derived=tuple((place[n], new_place[derived[n]]) for n in columns if n in derived),
+    )
+
+
+def save_plan(plan: RequestTimePlan, path: Path) -> None:
+    """Write the plan to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(plan.to_json(), encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_plan(path: Path) -> RequestTimePlan:
+    """Return the plan in a file.
+
+    Raises:
+        FeatureStoreError: if it is missing or damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FeatureStoreError(
+            f"the plan of request-time features {path} cannot be read; "
+            "run `bellwether features build`"
+        ) from error
+    return RequestTimePlan.from_json(text)
