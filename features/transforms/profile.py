@@ -15,11 +15,12 @@ def prepare(customers: ir.Table, moments: ir.Table) -> ir.Table:
 
     A record without `created_at` is taken as known all along: it has no event time of its own.
     """
+    times = moments.select("as_of")
     known = customers.join(
-        moments,
+        times,
         [
-            (customers.created_at < moments.as_of) | customers.created_at.isnull(),
-            (customers.known_at <= moments.as_of) | customers.known_at.isnull(),
+            (customers.created_at < times.as_of) | customers.created_at.isnull(),
+            (customers.known_at <= times.as_of) | customers.known_at.isnull(),
         ],
     )
     return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known.created_at))
@@ -34,6 +35,8 @@ TENURE = Feature(
     when_null="not recorded, or not yet known",
     needs=("created_at",),
 )
+
+FEATURES: tuple[Feature, ...] = (TENURE,)
 
 
 def attribute_features(columns: Iterable[str]) -> tuple[Feature, ...]:

@@ -15,6 +15,8 @@ from features.contracts.as_of import AsOf
 from features.contracts.tables import COMPLETED, TABLES
 from features.snapshots import snapshot_expression
 from features.sources import open_connection
+from features.transforms.calendar import calendar_values
+from features.transforms.known import CALENDAR
 
 T = AsOf.parse("2026-03-01")
 """The moment of knowledge of most tests."""
@@ -180,16 +182,20 @@ class Bench:
             name: self.connection.create_table(name, schema=ibis.schema(columns))
             for name, columns in COLUMNS.items()
         }
-        moments = self.connection.create_table(
-            "moments", schema=ibis.schema({"as_of": "timestamp('UTC', 6)"})
-        )
+        columns = {"as_of": "timestamp('UTC', 6)", **dict.fromkeys(CALENDAR, "float64")}
+        moments = self.connection.create_table("moments", schema=ibis.schema(columns))
         expression = snapshot_expression(self.tables, subjects(MAPPED), moments)
         self._query = self.connection.compile(expression)
 
     def fill(self, rows: Iterable[Row], moments: Sequence[AsOf] = (T,)) -> None:
         """Put these rows in the place of those that were there."""
-        as_of = pa.array([moment.moment for moment in moments], pa.timestamp("us", "UTC"))
-        for name, content in {**canonical(rows), "moments": pa.table({"as_of": as_of})}.items():
+        times = pa.table(
+            {
+                "as_of": pa.array([moment.moment for moment in moments], pa.timestamp("us", "UTC")),
+                **{name: [calendar_values(m)[name] for m in moments] for name in CALENDAR},
+            }
+        )
+        for name, content in {**canonical(rows), "moments": times}.items():
             self.connection.raw_sql(f"DELETE FROM {name}")
             self.connection.con.register("new_rows", content)
             self.connection.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM new_rows")
