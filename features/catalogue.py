@@ -18,6 +18,7 @@ from features.contracts.features import Feature
 from features.transforms import (
     assortment,
     base_level,
+    browsing,
     calendar,
     events,
     messages,
@@ -48,14 +49,16 @@ class Subject:
         table: the canonical table that carries them.
         prepare: from the rows of the table and the moments to the rows that the features
             aggregate, with `customer_id` and `as_of`; None after the stage of rows.
+        reads: further canonical tables that `prepare` takes, after the moments.
         features: the features, in the order in which they are derived.
         stage: when they are computed.
     """
 
     table: str
-    prepare: Callable[[ir.Table, ir.Table], ir.Table] | None
+    prepare: Callable[..., ir.Table] | None
     features: tuple[Feature, ...]
     stage: Stage = Stage.ROWS
+    reads: tuple[str, ...] = ()
 
 
 def subjects(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
@@ -80,14 +83,25 @@ def _everything(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
         Subject("order_lines", order_lines.prepare_baskets, order_lines.BASKET_FEATURES),
         Subject("order_lines", assortment.prepare_products, assortment.PRODUCT_FEATURES),
         Subject("order_lines", assortment.prepare_categories, assortment.CATEGORY_FEATURES),
-        Subject("events", events.prepare, events.FEATURES),
+        Subject("events", events.prepare, events.FEATURES, reads=("orders",)),
+        Subject("events", browsing.prepare_days, browsing.DAY_FEATURES),
+        Subject("events", browsing.prepare_products, browsing.PRODUCT_FEATURES),
+        Subject("events", browsing.prepare_channels, browsing.CHANNEL_FEATURES),
+        Subject("events", browsing.prepare_devices, browsing.DEVICE_FEATURES),
         Subject("messages", messages.prepare, messages.FEATURES),
+        Subject("messages", messages.prepare_campaigns, messages.CAMPAIGN_FEATURES),
         Subject("tickets", tickets.prepare, tickets.FEATURES),
+        Subject("tickets", tickets.prepare_topics, tickets.TOPIC_FEATURES),
         Subject("subscriptions", subscriptions.prepare, subscriptions.FEATURES),
+        Subject("subscriptions", subscriptions.prepare_plans, subscriptions.PLAN_FEATURES),
         Subject("customers", profile.prepare, profile_features),
+        Subject("customers", profile.prepare_countries, profile.COUNTRY_FEATURES),
+        Subject("customers", profile.prepare_acquisitions, profile.ACQUISITION_FEATURES),
         Subject("orders", None, calendar.FEATURES, Stage.CALENDAR),
         Subject("orders", None, base_level.FEATURES, Stage.BASE),
         Subject("orders", None, standing.FEATURES, Stage.STANDING),
+        Subject("events", None, events.STANDING_FEATURES, Stage.STANDING),
+        Subject("tickets", None, tickets.STANDING_FEATURES, Stage.STANDING),
     )
 
 

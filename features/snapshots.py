@@ -91,7 +91,13 @@ def own_expression(
     """Return what each customer's own rows say as of each moment, as float64."""
     known = rows_known_at(tables["orders"], moments, event_time=TABLES["orders"].event_time)
     parts = [
-        aggregate_features(subject.features, subject.prepare(tables[subject.table], moments), KEYS)
+        aggregate_features(
+            subject.features,
+            subject.prepare(
+                tables[subject.table], moments, *(tables[name] for name in subject.reads)
+            ),
+            KEYS,
+        )
         for subject in carried
         if subject.prepare is not None
     ]
