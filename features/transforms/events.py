@@ -81,7 +81,7 @@ def _in_window(kind: EventType, days: int) -> Feature:
     name, meaning = WORDS[kind]
     return _event(
         f"{name}_{days}d",
-        name.rpartition("_")[2] if kind is EventType.HELP_VIEW else name.replace("_", " "),
+        "events",
         f"{meaning} in the last {days} days.",
         aggregate=lambda rows: _sum_of(rows, kind, f"events_{days}d"),
     )
@@ -103,7 +103,7 @@ def _since_order(kind: EventType) -> Feature:
     name, meaning = WORDS[kind]
     return _event(
         f"{name}_since_order",
-        name.replace("_", " "),
+        "events",
         f"{meaning} after the last completed order.",
         aggregate=lambda rows: (
             rows.since_order.notnull()
@@ -158,7 +158,7 @@ FEATURES: tuple[Feature, ...] = (
     _event(
         "is_cart_open",
         "yes or no",
-        "1 if something was put in the cart after the last completed order, or ever without one.",
+        "Whether something was put in the cart after the last completed order, or ever if none.",
         aggregate=lambda rows: (_sum_of(rows, EventType.ADD_TO_CART, "in_cycle") > 0).ifelse(1, 0),
     ),
     _event(
@@ -189,7 +189,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _event(
         "visits_trend_30d",
-        "visits",
+        "events",
         "Visits in the last 30 days, less half of those in the 60 days before.",
         derive=lambda t: t.visits_30d - (t.visits_90d - t.visits_30d) / 2.0,
     ),

@@ -67,7 +67,7 @@ def _consent(channel: str) -> Feature:
     return _profile(
         column,
         "yes or no",
-        f"1 if the customer agreed to be contacted by {channel}, 0 if not.",
+        f"Whether the customer agreed to be contacted by {channel}.",
         aggregate=lambda rows: rows[column].ifelse(1, 0).max(where=rows[column].notnull()),
         needs=(column,),
     )
