@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.tables import MONEY, TABLES, TIME, YES_NO
 from features.push_log import KEPT_FIRST, PushLog
@@ -42,18 +43,20 @@ class HistoryFacts:
         mapped: canonical columns that the project has, by table.
         pushed_until: the last row of the push log that is among the rows.
         columns: features, in the order of the vectors.
-        query: SQL over the gathered tables that gives `customer_id`, `as_of` and the features.
+        plan: how they are computed from the gathered tables, as plain values.
         base: features of the whole base at the build, carried until the next one.
-        built_as_of: the moment of the build's newest snapshot, in ISO 8601.
+        shares: likewise, by feature and word, the share of all customers that a word describes.
+        read_as_of: the moment as of which the data were read, in ISO 8601.
         lookback_days: how late rows are, by what was measured.
     """
 
     mapped: Mapping[str, frozenset[str]]
     pushed_until: int
     columns: tuple[str, ...]
-    query: str
+    plan: Mapping[str, Any]
     base: Mapping[str, float | None]
-    built_as_of: str
+    shares: Mapping[str, Mapping[str, float]]
+    read_as_of: str
     lookback_days: int
 
     def to_json(self) -> str:
@@ -108,6 +111,28 @@ def write_history(database: Any, facts: HistoryFacts, path: Path) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def touched_since(
+    database: Any, mapped: Mapping[str, frozenset[str]], since: AsOf
+) -> tuple[str, ...]:
+    """Return the customers with a row that happened or was learnt since a moment.
+
+    Args:
+        database: a DuckDB connection that holds the canonical tables.
+        mapped: canonical columns that the project has, by table.
+        since: the moment.
+    """
+    parts = [
+        f"SELECT customer_id FROM {table}"
+        f" WHERE {TABLES[table].event_time} >= $since OR known_at >= $since"
+        for table in mapped
+    ]
+    found = database.execute(
+        f"SELECT DISTINCT customer_id FROM ({' UNION ALL '.join(parts)}) ORDER BY customer_id",
+        {"since": since.moment},
+    )
+    return tuple(customer for (customer,) in found.fetchall())
 
 
 class CustomerHistory:
@@ -182,14 +207,13 @@ class CustomerHistory:
             self._facts = None
             self.database.execute("DETACH DATABASE IF EXISTS kept")
             self.database.execute(f"ATTACH {_quoted(str(self._path))} AS kept (READ_ONLY)")
-            found = self.database.execute("SELECT content FROM kept.facts").fetchone()
+            found = self.database.execute("SELECT content FROM kept.facts").fetchall()
         except duckdb.Error as error:
             raise FeatureStoreError(
                 f"the history of customers {self._path} cannot be read: {error}; {BUILD}"
             ) from error
-        if found is None:
-            raise FeatureStoreError(f"the history of customers {self._path} is empty; {BUILD}")
-        return HistoryFacts.from_json(found[0])
+        ((content,),) = found
+        return HistoryFacts.from_json(content)
 
     def _which(self, customers: int) -> str:
         if customers > FEW:
@@ -227,9 +251,9 @@ def insert_pushed(
             left_out = ""
         else:
             left_out = f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})"
-        (inserted,) = database.execute(
+        ((inserted,),) = database.execute(
             f"INSERT INTO {table} ({_listed(types)}) SELECT {_casts(types)} FROM pushed{left_out}"
-        ).fetchone()
+        ).fetchall()
     finally:
         database.unregister("pushed")
     return int(inserted)

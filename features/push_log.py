@@ -6,12 +6,14 @@ the same transaction as the rows, so a crash in between forgets nobody.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 
 WAIT_SECONDS = 30.0
@@ -36,6 +38,11 @@ CREATE TABLE IF NOT EXISTS waiting (customer_id TEXT PRIMARY KEY, seq INTEGER NO
 """
 
 
+def time_text(moment: datetime) -> str:
+    """Return a moment as text that sorts like time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
+
+
 @dataclass(frozen=True)
 class PushedRow:
     """One row of a canonical table.
@@ -45,7 +52,7 @@ class PushedRow:
         customer_id: whom it is about.
         row_id: tells it apart from the other rows of the customer in the table.
         digest: of all that was said; the same row pushed again has the same.
-        known_at: when it was learnt, in ISO 8601 and UTC, so that text sorts like time.
+        known_at: when it was learnt, as `time_text` writes it.
         content: canonical column -> text, number, yes/no or None; times and money as text.
     """
 
@@ -101,12 +108,26 @@ class PushLog:
             self._note(database, sorted({row.customer_id for row in rows}))
         return Appended(new, len(rows) - new)
 
-    def waiting(self) -> dict[str, int]:
-        """Return the customers whose online features have to follow, each with a ticket."""
+    def waiting(
+        self, customer_ids: Sequence[str] | None = None, *, limit: int = -1
+    ) -> dict[str, int]:
+        """Return the customers whose online features have to follow, each with a ticket.
+
+        Args:
+            customer_ids: of these customers only.
+            limit: at most so many, those who have waited longest; all when negative.
+        """
         if not self._path.exists():
             return {}
+        listed = None if customer_ids is None else json.dumps(list(customer_ids))
         with self._open() as database:
-            return dict(database.execute("SELECT customer_id, seq FROM waiting ORDER BY seq"))
+            found = database.execute(
+                "SELECT customer_id, seq FROM waiting"
+                " WHERE ? IS NULL OR customer_id IN (SELECT value FROM json_each(?))"
+                " ORDER BY seq LIMIT ?",
+                [listed, listed, limit],
+            )
+            return dict(found.fetchall())
 
     def served(self, tickets: Mapping[str, int]) -> None:
         """Note that customers need not wait any longer, unless rows of theirs came meanwhile."""
@@ -115,12 +136,18 @@ class PushLog:
                 "DELETE FROM waiting WHERE customer_id = ? AND seq <= ?", list(tickets.items())
             )
 
-    def wait_again(self, after: int, known_after: str) -> int:
+    def let_wait(self, customer_ids: Iterable[str]) -> None:
+        """Note that the online features of customers have to be written again."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as database:
+            self._note(database, sorted(set(customer_ids)))
+
+    def wait_again(self, after: int, as_of: AsOf) -> int:
         """Let customers wait whose rows a build has not seen, or could not use; return how many.
 
         Args:
             after: the last row that the build has seen.
-            known_after: the moment of the build, in ISO 8601.
+            as_of: the moment of the build.
         """
         if not self._path.exists():
             return 0
@@ -128,7 +155,7 @@ class PushLog:
             found = database.execute(
                 "SELECT DISTINCT customer_id FROM pushed_rows WHERE seq > ? OR known_at > ?"
                 " ORDER BY customer_id",
-                [after, known_after],
+                [after, time_text(as_of.moment)],
             ).fetchall()
             self._note(database, [customer for (customer,) in found])
         return len(found)
@@ -191,8 +218,7 @@ class PushLog:
     @staticmethod
     def _note(database: sqlite3.Connection, customer_ids: Sequence[str]) -> None:
         database.executemany(
-            "INSERT OR REPLACE INTO waiting"
-            " SELECT ?, coalesce(max(seq), 0) FROM pushed_rows",
+            "INSERT OR REPLACE INTO waiting SELECT ?, coalesce(max(seq), 0) FROM pushed_rows",
             [(customer,) for customer in customer_ids],
         )
 

@@ -24,7 +24,7 @@ from features.contracts.tables import (
     YES_NO,
     TableContract,
 )
-from features.push_log import PushedRow
+from features.push_log import PushedRow, time_text
 
 ROW_IDS = {
     "customers": "customer_id",
@@ -89,7 +89,7 @@ class _Reading:
         self._types.update(dict.fromkeys(attributes, "float64"))
         self._zone = zone
         self._now = now
-        self._latest = _as_text(now + timedelta(days=FUTURE_DAYS))
+        self._latest = time_text(now + timedelta(days=FUTURE_DAYS))
 
     def row(self, number: int, row: Mapping[str, Any], seen: Counter[str]) -> PushedRow:
         table = self._contract.name
@@ -133,7 +133,7 @@ class _Reading:
 
     def _read(self, kind: str, value: Any) -> Any:
         if kind == TIME:
-            return _as_text(_moment(value, self._zone))
+            return time_text(_moment(value, self._zone))
         return _READERS[kind](value)
 
     def _require(self, number: int, content: Mapping[str, Any]) -> None:
@@ -145,7 +145,7 @@ class _Reading:
         if event_time is not None and event_time > self._latest:
             raise DataContractError(
                 f"{table}, row {number}: {event_time} lies more than a day in the future of "
-                f"{_as_text(self._now)}"
+                f"{time_text(self._now)}"
             )
 
     def _status(self, number: int, content: Mapping[str, Any]) -> str:
@@ -162,7 +162,7 @@ class _Reading:
 
     def _known_at(self, content: Mapping[str, Any]) -> str:
         """Return when the row was learnt: never before it happened."""
-        said = content.get("known_at") or _as_text(self._now)
+        said = content.get("known_at") or time_text(self._now)
         happened = content.get(self._contract.event_time)
         # What happens a moment from now (clocks differ) is known when it happens.
         return max(said, happened) if happened else said
@@ -190,7 +190,8 @@ def _money(value: Any) -> str:
 
 
 def _yes_no(value: Any) -> bool:
-    return value if isinstance(value, bool) else _refuse()
+    spelt = {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else value
+    return spelt if isinstance(spelt, bool) else _refuse()
 
 
 def _refuse() -> Any:
@@ -216,11 +217,6 @@ _WANTED = {
 def _moment(value: Any, zone: ZoneInfo) -> datetime:
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-
-
-def _as_text(moment: datetime) -> str:
-    """Return a moment as text that sorts like time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ of the touched customers alone. What is known of the whole base is carried from 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import Any
 
@@ -20,6 +20,50 @@ from features.customer_history import BUILD, CustomerHistory
 from features.transforms.calendar import calendar_values
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The features of one subject.
+
+    Attributes:
+        table: the canonical table of whose rows there must be some.
+        features: names of the features.
+        query: SQL over canonical tables and `moments` that gives `customer_id`, `as_of` and them.
+    """
+
+    table: str
+    features: tuple[str, ...]
+    query: str
+
+
+@dataclass(frozen=True)
+class RecomputationPlan:
+    """How features are computed again.
+
+    Attributes:
+        parts: the subjects, which together make the table `own`: one row per customer.
+        looked_up: features that count everybody, and the column of customers that holds the word
+            by which such a feature is looked up among the `shares` that a build kept.
+        whole: SQL over `own`, `moments` and `base` that gives `customer_id`, `as_of` and all
+            features.
+    """
+
+    parts: tuple[Part, ...]
+    looked_up: Mapping[str, str]
+    whole: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RecomputationPlan":
+        """Return the plan that `to_dict` gave."""
+        parts = tuple(
+            Part(part["table"], tuple(part["features"]), part["query"]) for part in content["parts"]
+        )
+        return cls(parts, content["looked_up"], content["whole"])
 
 
 @dataclass(frozen=True)
@@ -49,10 +93,13 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
     history.gather(customer_ids)
     database = history.database
     moment = {"as_of": pa.array([as_of.moment.astimezone(UTC)], TIMESTAMP)}
+    plan = RecomputationPlan.from_dict(facts.plan)
     try:
-        _one_row(database, "moments", {**moment, **_floats(calendar_values(as_of))})
-        _one_row(database, "base", {**moment, **_floats(facts.base)})
-        found = database.execute(facts.query).to_arrow_table()
+        _keep(database, "moments", {**moment, **_floats(calendar_values(as_of))})
+        _keep(database, "base", {**moment, **_floats(facts.base)})
+        _fill_shares(database, facts.shares)
+        database.execute(f"CREATE OR REPLACE TABLE own AS {_own(database, plan)}")
+        found = database.execute(plan.whole).to_arrow_table()
     except duckdb.Error as error:
         raise FeatureStoreError(
             f"features cannot be computed as of {as_of}: {str(error).splitlines()[0]}; {BUILD}"
@@ -60,12 +107,51 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
     values = [
         found[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in facts.columns
     ]
-    shape = (found.num_rows, len(facts.columns))
     return FreshFeatures(
         as_of=as_of,
         customer_ids=tuple(found["customer_id"].to_pylist()),
         columns=facts.columns,
-        values=np.column_stack(values) if values else np.empty(shape),
+        values=np.column_stack(values),
+    )
+
+
+def _own(database: Any, plan: RecomputationPlan) -> str:
+    """Return SQL for what customers' own rows say, and null where they have no rows to ask."""
+    columns, joins = ["known.customer_id", "known.as_of"], []
+    for place, part in enumerate(plan.parts):
+        if _has_rows(database, part.table):
+            joins.append(f"LEFT JOIN ({part.query}) p{place} USING (customer_id, as_of)")
+            columns += [f'p{place}."{name}"::DOUBLE AS "{name}"' for name in part.features]
+        else:
+            columns += [f'NULL::DOUBLE AS "{name}"' for name in part.features]
+    for name, column in plan.looked_up.items():
+        columns.append(
+            "(SELECT max(share) FROM shares JOIN customers ON"  # noqa: S608 - names of ours
+            f" shares.word = customers.{column} WHERE shares.feature = '{name}' AND"
+            f' customers.customer_id = known.customer_id) AS "{name}"'
+        )
+    known = (
+        "(SELECT DISTINCT customer_id, as_of FROM orders JOIN moments"
+        " ON ordered_at < as_of AND known_at <= as_of) known"
+    )
+    return f"SELECT {', '.join(columns)} FROM {known} {' '.join(joins)}"
+
+
+def _has_rows(database: Any, table: str) -> bool:
+    return bool(database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall())  # noqa: S608
+
+
+def _fill_shares(database: Any, shares: Mapping[str, Mapping[str, float]]) -> None:
+    rows = [(feature, *pair) for feature, words in shares.items() for pair in words.items()]
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    types = {"feature": pa.string(), "word": pa.string(), "share": pa.float64()}
+    _keep(
+        database,
+        "shares",
+        {
+            name: pa.array(values, kind)
+            for (name, kind), values in zip(types.items(), columns, strict=True)
+        },
     )
 
 
@@ -73,7 +159,7 @@ def _floats(values: Mapping[str, float | None]) -> dict[str, Any]:
     return {name: pa.array([value], pa.float64()) for name, value in values.items()}
 
 
-def _one_row(database: Any, name: str, columns: Mapping[str, Any]) -> None:
-    database.register("one_row", pa.table(dict(columns)))
-    database.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM one_row")
-    database.unregister("one_row")
+def _keep(database: Any, name: str, columns: Mapping[str, Any]) -> None:
+    database.register("kept_rows", pa.table(dict(columns)))
+    database.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM kept_rows")  # noqa: S608
+    database.unregister("kept_rows")

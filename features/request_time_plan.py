@@ -15,10 +15,14 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import numpy as np
 
+from features.catalogue import Stage, aggregate_features, of_stage, subjects
 from features.contracts.errors import FeatureStoreError
 from features.contracts.features import Feature
 from features.null_arithmetic import OPERATIONS
 from features.request_time import RequestTimePlan, Step
+from features.snapshots import KEYS
+from features.transforms.known import CALENDAR
+from features.unbound_tables import canonical_table, unbound_moments
 
 _PLAIN: Mapping[type[ops.Value], str] = {
     ops.Add: "add",
@@ -90,6 +94,28 @@ def plan_of(groups: Iterable[DerivedTogether], calendar: Iterable[str] = ()) -> 
             if feature.derive is not None and feature.name not in moments:
                 translation.take(feature, table, group)
     return RequestTimePlan(ages, moments, tuple(translation.steps), translation.derived)
+
+
+def request_time_plan(mapped: Mapping[str, frozenset[str]]) -> RequestTimePlan:
+    """Return the plan of what moves with the clock among the features that the data can carry.
+
+    Raises:
+        FeatureStoreError: if a feature that moves is derived by what has no twin in NumPy.
+    """
+    carried = subjects(mapped)
+    moments = unbound_moments()
+    names = [feature.name for subject in carried for feature in subject.features]
+    joined = dict.fromkeys((*names, *CALENDAR), "float64")
+    groups = []
+    for subject in carried:
+        types: Mapping[str, Any] = joined
+        if subject.prepare is not None:
+            own, *others = (canonical_table(t, mapped) for t in (subject.table, *subject.reads))
+            rows = subject.prepare(own, moments, *others)
+            types = dict(aggregate_features(subject.features, rows, KEYS).schema().items())
+        groups.append(DerivedTogether(subject.features, types, subject.prepare is not None))
+    calendar = [feature.name for feature in of_stage(carried, Stage.CALENDAR)]
+    return plan_of(groups, calendar)
 
 
 class _Translation:

@@ -37,17 +37,41 @@ def build_features(
         SourceError: if the data cannot be read.
         EmptyCohortError: if nobody had ordered before a moment.
     """
+    from features.push_log import PushLog
+
+    log = PushLog(project.layout.pushed)
+    pushed_until = log.last()
     announce("reading the data")
     data = project.load_data()
     try:
         newest = as_of or project.clock or data_end(project, data)
         known = knowledge(project, data, newest)
         built = build_snapshots(project, data, newest, known_at=known, announce=announce)
+        announce("keeping the history of customers")
+        _keep_history(project, data, newest, pushed_until)
     finally:
         data.close()
     announce("publishing the newest features online")
     project.reader().publish(newest, replace=True)
+    if log.wait_again(pushed_until, newest):
+        announce("renewing whoever had rows pushed since")
+        project.pusher().replay()
     return built
+
+
+def _keep_history(
+    project: Project, data: "CanonicalTables", as_of: AsOf, pushed_until: int
+) -> None:
+    from features.history_building import keep_history
+
+    keep_history(
+        data.connection.con,
+        data.mapped,
+        as_of=as_of,
+        snapshots=project.layout.snapshots,
+        pushed_until=pushed_until,
+        path=project.layout.history,
+    )
 
 
 def build_snapshots(

@@ -19,6 +19,7 @@ from pipelines.cli_options import (
     range_of,
     say,
 )
+from pipelines.cli_push import features_push, features_refresh
 from pipelines.terminal import Options, border, progress, quiet_libraries
 
 app = typer.Typer(
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 features_app = typer.Typer(help="Build and inspect features.", no_args_is_help=True)
 monitor_app = typer.Typer(help="Watch scores and features.", no_args_is_help=True)
+features_app.command("push")(features_push)
+features_app.command("refresh")(features_refresh)
 app.add_typer(features_app, name="features")
 app.add_typer(monitor_app, name="monitor")
 

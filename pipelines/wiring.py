@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from features.contracts.settings import (
 if TYPE_CHECKING:
     from features.sources import CanonicalTables
     from features.store import FeatureReader
+    from pipelines.push_features import FeaturePusher
     from serving.registry import ModelRegistry
     from serving.score_log import ScoreLog
     from training.tracking import ModelTracker
@@ -45,6 +47,11 @@ class Project:
         clock = self.settings.serving.clock
         return AsOf.parse(clock, self.settings.timezone) if clock else None
 
+    @property
+    def now(self) -> AsOf:
+        """The moment that the project's clock shows."""
+        return self.clock or AsOf(datetime.now(UTC))
+
     def goal(self, name: GoalName) -> GoalSettings:
         """Return what the project asks about a goal.
 
@@ -69,9 +76,20 @@ class Project:
         return self._load(self.settings.data.model_copy(update={"tables": tables}))
 
     def _load(self, data: DataSettings) -> "CanonicalTables":
+        from features.pushed_union import add_pushed_rows
         from features.sources import load_tables
 
-        return load_tables(data, timezone=self.settings.timezone, root=self.layout.root)
+        tables = load_tables(data, timezone=self.settings.timezone, root=self.layout.root)
+        add_pushed_rows(tables, self.layout.pushed)
+        return tables
+
+    def pusher(self) -> "FeaturePusher":
+        """Return what pushes rows. It opens the history of customers when it is first used."""
+        from pipelines.push_features import FeaturePusher
+
+        return FeaturePusher(
+            self.layout, self.reader(), timezone=self.settings.timezone, clock=self.clock
+        )
 
     def reader(self) -> "FeatureReader":
         """Return the reader of the feature store."""
