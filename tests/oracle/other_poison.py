@@ -101,6 +101,7 @@ def poisonous_others(at: datetime, customer: str, known_at: datetime) -> list[Ro
     answer: dict[str, Any] = dict.fromkeys(OUTCOMES["messages"], at + SECOND)
     return [
         *(line(at, "poison", quantity=77, **basket) for _ in range(40)),
+        line(at, f"new {at}", **{**basket, "category": f"new {at}"}),
         line(at, "poison", amount="-1", **named),
         *(event(at, kind, **word, **named) for kind in EventType for _ in range(3)),
         *(
