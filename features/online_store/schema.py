@@ -98,6 +98,22 @@ class RowSchema:
         """A number of 32 bits that stands for the names, the types and their order."""
         return crc32(self.to_json().encode())
 
+    def __hash__(self) -> int:
+        return self.fingerprint
+
+    @cached_property
+    def by_name(self) -> Mapping[str, ValueType]:
+        """The type of each name, in order."""
+        return dict(zip(self.names, self.types, strict=True))
+
+    def shared_with(self, wanted: "RowSchema") -> set[str]:
+        """Return the features that both have, in the same type."""
+        return {name for name, _ in self.by_name.items() & wanted.by_name.items()}
+
+    def retyped_in(self, wanted: "RowSchema") -> set[str]:
+        """Return the features that both have, but in another type."""
+        return (self.by_name.keys() & wanted.by_name.keys()) - self.shared_with(wanted)
+
     @cached_property
     def place(self) -> Mapping[str, int]:
         """The position of each name."""
