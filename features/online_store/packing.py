@@ -91,9 +91,17 @@ def pack(
 
 def row_times(row: bytes) -> tuple[int, int]:
     """Return the event and created time of a row, in microseconds since 1970, UTC."""
-    bias = 1 << 63
-    event = int.from_bytes(row[EVENT_AT:CREATED_AT], "big") - bias
-    return event, int.from_bytes(row[CREATED_AT:HEADER_BYTES], "big") - bias
+    return time_from_row(row[EVENT_AT:CREATED_AT]), time_from_row(row[CREATED_AT:HEADER_BYTES])
+
+
+def time_from_row(stored: bytes) -> int:
+    """Return a time that was cut out of a row."""
+    return int.from_bytes(stored, "big") - int(SIGN_BIT)
+
+
+def time_in_row(time_us: int) -> bytes:
+    """Return a time as it stands in rows, where it compares as bytes."""
+    return (time_us + int(SIGN_BIT)).to_bytes(8, "big")
 
 
 def stored_times(times_us: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -10,10 +10,14 @@ In every generation the newest row of a customer wins, by event time, then by cr
 with the same times as the stored one replaces it, so writing again changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from features.contracts.errors import FeatureStoreError
+from features.online_store.layout import CREATED_AT, EVENT_AT, FINGERPRINT_AT, HEADER_BYTES
+from features.online_store.packing import time_from_row
 from features.online_store.schema import RowSchema
 
 Rows = list[bytes | None]
@@ -24,6 +28,7 @@ class ViewStatus:
     """What the live generation of a view holds.
 
     Attributes:
+        live: name of the refresh that made it, None when none was ever published.
         rows: number of customers.
         oldest_event_us: oldest event time, microseconds since 1970, UTC; None without rows.
         newest_event_us: newest event time.
@@ -32,6 +37,7 @@ class ViewStatus:
         refreshing: name of the refresh that is under way or was cut short, if any.
     """
 
+    live: str | None
     rows: int
     oldest_event_us: int | None
     newest_event_us: int | None
@@ -68,8 +74,8 @@ class RowStore(Protocol):
             view: name of the view.
             keys: n customers.
             rows: their n rows.
-            refresh: write to the generation of this refresh; None writes to the live one (and to
-                a refresh under way).
+            refresh: write to the generation of this refresh, which is the live one once it is
+                published; None writes to the live one, and to a refresh under way.
             progress: with `refresh`, a number that `begin_refresh` shall return if this refresh
                 has to be resumed, such as the batches written so far; stored with the rows.
 
@@ -99,8 +105,14 @@ class RowStore(Protocol):
             The last `progress` of the refresh that is resumed, else 0.
         """
 
-    def publish_refresh(self, view: str, refresh: str) -> int:
+    def publish_refresh(self, view: str, refresh: str, *, keep_after_us: int | None = None) -> int:
         """Make the rows of a refresh the live ones, all at once, and return their number.
+
+        Args:
+            view: name of the view.
+            refresh: name of the refresh; one that is live already stays so.
+            keep_after_us: live rows with a later event time live on, unless the refresh has a
+                newer one of that customer: what was pushed after the refreshed data were made.
 
         Raises:
             FeatureStoreError: also if another refresh has taken the place of this one.
@@ -108,6 +120,9 @@ class RowStore(Protocol):
 
     def abandon_refresh(self, view: str, refresh: str) -> None:
         """Remove what a refresh has written; nothing happens if it is not there (any more)."""
+
+    def live_refresh(self, view: str) -> str | None:
+        """Return the name of the refresh that was published last, None if there was none."""
 
     def drop_view(self, view: str) -> None:
         """Remove a view: its rows, refreshes and schemas."""
@@ -119,4 +134,52 @@ class RowStore(Protocol):
         """Return what the live generation of a view holds."""
 
     def close(self) -> None:
-        """Close every connection. The store opens them again when it is used again."""
+        """Close the connections of threads. The store opens them again when it is used again."""
+
+    async def close_async(self) -> None:
+        """Close the connections of the running event loop."""
+
+
+def displaced(view: str, refresh: str, by: str | None) -> FeatureStoreError:
+    """Return the error of a refresh that is no longer the one under way."""
+    who = f"the refresh {by} has taken its place" if by else "it was abandoned or never begun"
+    return FeatureStoreError(
+        f"the refresh {refresh} of {view} cannot go on: {who}; run one refresh at a time"
+    )
+
+
+def unregistered(view: str) -> FeatureStoreError:
+    """Return the error of a view that the store does not know."""
+    return FeatureStoreError(
+        f"the online store has no view {view}; run `bellwether features build`"
+    )
+
+
+def newest_of_each(
+    keys: Sequence[bytes], rows: Sequence[bytes]
+) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Return keys and rows with each key once, with its newest row, the last one of equal ones."""
+    if len(set(keys)) == len(keys):
+        return keys, rows
+    newest: dict[bytes, bytes] = {}
+    for key, row in zip(keys, rows, strict=True):
+        if row[EVENT_AT:HEADER_BYTES] >= newest.get(key, b"")[EVENT_AT:HEADER_BYTES]:
+            newest[key] = row
+    return list(newest), list(newest.values())
+
+
+def status_of(
+    looked_at: Sequence[bytes], *, rows: int, live: str | None, refreshing: str | None
+) -> ViewStatus:
+    """Return the status of a view from some of its rows."""
+    times = [row[EVENT_AT:CREATED_AT] for row in looked_at if len(row) >= CREATED_AT]
+    schemas = Counter(row[FINGERPRINT_AT:EVENT_AT] for row in looked_at)
+    return ViewStatus(
+        live=live,
+        rows=rows,
+        oldest_event_us=time_from_row(min(times)) if times else None,
+        newest_event_us=time_from_row(max(times)) if times else None,
+        rows_by_fingerprint={int.from_bytes(k, "little"): count for k, count in schemas.items()},
+        looked_at=len(looked_at),
+        refreshing=refreshing,
+    )
