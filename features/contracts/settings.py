@@ -23,6 +23,7 @@ from pydantic_settings import (
 from features.contracts.as_of import AsOf, find_zone
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
+from features.contracts.online_settings import OnlineStoreSettings as OnlineStoreSettings
 from features.contracts.tables import TABLES, EventType
 
 PROJECT_FILE = "bellwether.yaml"
@@ -102,15 +103,6 @@ class FeatureSettings(Section):
 
     ttl_days: Annotated[float, Field(gt=0, le=365)] = 3.0
     """Features older than this are stale: the customer is refused with a reason, never guessed."""
-
-
-class OnlineStoreSettings(Section):
-    """Where features are read from when a score is asked for."""
-
-    type: Literal["sqlite"] = "sqlite"
-    """Kind of online store."""
-    path: str | None = None
-    """File of the SQLite store; `state/online.db` in the project by default."""
 
 
 class TrackingSettings(Section):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from weakref import ReferenceType, ref
@@ -15,7 +15,7 @@ from feast.value_type import ValueType as FeastType
 from numpy.typing import NDArray
 
 from features.online_store.feast_response import ViewAnswer
-from features.online_store.feast_values import MICROS, TO_PROTO, payloads, schema_of
+from features.online_store.feast_values import EPOCH, MICROS, TO_PROTO, payloads, schema_of
 from features.online_store.row_store import Rows
 from features.online_store.schema import RowSchema, ValueType
 from features.online_store.unpacking import RowColumns, RowMatrix, unpack_columns, unpack_matrix
@@ -23,7 +23,6 @@ from features.online_store.unpacking import RowColumns, RowMatrix, unpack_column
 Schemas = Mapping[int, RowSchema]
 FeastRow = tuple[datetime | None, dict[str, Value] | None]
 
-EPOCH = datetime.fromtimestamp(0, UTC)
 MOST_PLANS = 256
 
 

@@ -9,7 +9,7 @@ import logging
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,7 +31,6 @@ from features.online_store.feast_lookups import (
     tell_versions,
 )
 from features.online_store.feast_reading import (
-    EPOCH,
     FeastRow,
     FeatureTypes,
     ReadingPlans,
@@ -40,10 +39,11 @@ from features.online_store.feast_reading import (
     feast_rows,
 )
 from features.online_store.feast_response import extend
-from features.online_store.feast_values import columns_of_protos, key_of, schema_of
+from features.online_store.feast_values import columns_of_protos, key_of, micros, schema_of
 from features.online_store.packing import NO_TIME, pack
 from features.online_store.row_store import Rows, RowStore
 from features.online_store.schema import RowSchema
+from features.online_store.whole_rows import has_unknown_schema
 
 FeastData = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 Progress = Callable[[int], Any]
@@ -218,8 +218,8 @@ class ColumnarOnlineStore(OnlineStore):
         with_versions: bool,
     ) -> None:
         for (view, features), rows in zip(grouped, read, strict=True):
-            unpack = partial(answer, self._plans.of(view, features), rows, full_names=full_names)
-            told = self._understood(config, stored_name(config, view), unpack)
+            unpack = partial(answer, self._plans.of(view, features), full_names=full_names)
+            told = self._understood(config, stored_name(config, view), rows, unpack)
             extend(response, told)
             missing = int(np.count_nonzero(told.statuses == FieldStatus.NOT_FOUND))
             track_feature_statuses(view.name, told.statuses.size - missing, missing)
@@ -230,19 +230,22 @@ class ColumnarOnlineStore(OnlineStore):
         self, config: RepoConfig, view: FeatureView, rows: Rows, features: Sequence[str] | None
     ) -> list[FeastRow]:
         wanted = features or [field.name for field in view.features]
-        unpack = partial(feast_rows, self._plans.of(view, wanted), rows)
-        return self._understood(config, stored_name(config, view), unpack)
+        unpack = partial(feast_rows, self._plans.of(view, wanted))
+        return self._understood(config, stored_name(config, view), rows, unpack)
 
     def _understood(
-        self, config: RepoConfig, view: str, unpack: Callable[[Schemas], tuple[Told, int]]
+        self,
+        config: RepoConfig,
+        view: str,
+        rows: Rows,
+        unpack: Callable[[Rows, Schemas], tuple[Told, int]],
     ) -> Told:
         """Return what rows say. One that was refused may be of a schema that is news to us."""
         known = self._schemas.get(view, {})
-        told, refused = unpack(known)
-        if refused:
+        told, refused = unpack(rows, known)
+        if refused and has_unknown_schema(rows, known):
             self._schemas[view] = self.rows(config).schemas(view)
-            if self._schemas[view].keys() != known.keys():
-                told, refused = unpack(self._schemas[view])
+            told, refused = unpack(rows, self._schemas[view])
         if refused:
             log.warning("%d rows of %s are damaged and count as not found", refused, view)
         return told
@@ -253,12 +256,6 @@ class ColumnarOnlineStore(OnlineStore):
 
 
 def _times(data: FeastData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    events = [_micros(event) for _, _, event, _ in data]
-    created = [NO_TIME if moment is None else _micros(moment) for _, _, _, moment in data]
+    events = [micros(event) for _, _, event, _ in data]
+    created = [NO_TIME if moment is None else micros(moment) for _, _, _, moment in data]
     return np.array(events, dtype=np.int64), np.array(created, dtype=np.int64)
-
-
-def _micros(moment: datetime) -> int:
-    """Return a moment in microseconds since 1970; one without a zone is in UTC."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - EPOCH) // timedelta(microseconds=1)

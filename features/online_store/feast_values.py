@@ -8,6 +8,7 @@ A NaN is a null here: Feast's own writer makes nulls of them too.
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from features.contracts.errors import FeatureStoreError
 from features.online_store.schema import RowSchema, ValueType
 
 MICROS = 1_000_000
+EPOCH = datetime.fromtimestamp(0, UTC)
 KEY_VERSION = 3
 """Version of Feast's serialization of entity keys."""
 
@@ -189,6 +191,12 @@ def _column(column: "pa.Array[Any]", kind: ValueType, feast_type: FeastType) -> 
 def _protos(column: "pa.Array[Any]", feast_type: FeastType) -> list[Value]:
     values: Any = column.to_numpy(zero_copy_only=False)
     return python_values_to_proto_values(values, feast_type)
+
+
+def micros(moment: datetime) -> int:
+    """Return a moment as microseconds since 1970, UTC; one without a zone is in UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - EPOCH) // timedelta(microseconds=1)
 
 
 def micros_of(column: "pa.Array[Any]") -> "pa.Array[Any]":

@@ -9,6 +9,7 @@ Feature views that need more than copying (transformations, aggregations, valida
 online stores are left to Feast's own local engine.
 """
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +31,12 @@ from numpy.typing import NDArray
 
 from features.online_store.feast_lookups import stored_name
 from features.online_store.feast_store import ColumnarOnlineStore
-from features.online_store.feast_values import columns_of_batch, keys_of_batch, micros_of
+from features.online_store.feast_values import (
+    columns_of_batch,
+    keys_of_batch,
+    micros,
+    micros_of,
+)
 from features.online_store.offline_window import OfflineWindow
 from features.online_store.packing import NO_TIME, pack
 from features.online_store.refresh_names import refresh_name
@@ -60,6 +66,8 @@ class ColumnarComputeEngineConfig(FeastConfigBaseModel):
     """
     batch_rows: int = BATCH_ROWS
     """Rows in memory at a time."""
+    show_progress: bool = True
+    """Whether to draw Feast's progress bar."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,17 @@ class ColumnarComputeEngine(LocalComputeEngine):
     """Materializes feature views into a `ColumnarOnlineStore`."""
 
     def __init__(
-        self, *, refresh: Refresh = "rows", batch_rows: int = BATCH_ROWS, **others: Any
+        self,
+        *,
+        refresh: Refresh = "rows",
+        batch_rows: int = BATCH_ROWS,
+        show_progress: bool = True,
+        **others: Any,
     ) -> None:
         super().__init__(**others)
         self._refresh = refresh
         self._batch_rows = batch_rows
+        self._show_progress = show_progress
 
     def _materialize_one(
         self, registry: BaseRegistry, task: MaterializationTask, **options: Any
@@ -104,7 +118,8 @@ class ColumnarComputeEngine(LocalComputeEngine):
         target = Target(
             store.rows(config), stored_name(config, view), store.registered(config, view)
         )
-        bar = task.tqdm_builder(window.count) if task.tqdm_builder else None
+        drawn = self._show_progress
+        bar = task.tqdm_builder(window.count) if drawn and task.tqdm_builder else None
         try:
             for written in target.fill(window, self._refresh, self._batch_rows):
                 if bar is not None:
@@ -128,19 +143,23 @@ class Target:
         A full refresh goes live after the last one. If it stops before, what was live stays so,
         and the same refresh goes on behind the last batch that was written.
         """
-        if refresh == "rows":
+        content = f"{window.fingerprint()}-{self.schema.fingerprint:08x}-{batch_rows}"
+        name = refresh_name(window.end, content)
+        is_live = self.rows.live_refresh(self.view) == name
+        if refresh == "rows" or (refresh == "full" and is_live):
             for batch in _ahead(self._packed(window, batch_rows, skip=0)):
                 self.rows.write_rows(self.view, batch.keys, batch.rows)
                 yield len(batch.rows)
             return
-        name = refresh_name(window.end, f"{window.fingerprint()}-{batch_rows}")
+        if is_live:
+            name = f"{name}-{uuid.uuid4().hex}"
         done = self.rows.begin_refresh(self.view, name)
         yield min(done * batch_rows, window.count)
         packed = self._packed(window, batch_rows, skip=done)
         for number, batch in enumerate(_ahead(packed), done + 1):
             self.rows.write_rows(self.view, batch.keys, batch.rows, refresh=name, progress=number)
             yield len(batch.rows)
-        kept = None if refresh == "replace" else int(window.end.timestamp() * 1_000_000)
+        kept = None if refresh == "replace" else micros(window.end)
         self.rows.publish_refresh(self.view, name, keep_after_us=kept)
 
     def _packed(

@@ -76,7 +76,7 @@ class OfflineWindow:
             read = iter(self._arrow.to_batches())
         else:
             latest: Any = table if self.is_distinct else getattr(self._latest, "table", None)
-            read = iter(latest.to_pyarrow_batches(chunk_size=rows))
+            read = _stream(latest, rows)
         mapping = self._source.field_mapping or {}
         for batch in _evenly(read, rows):
             yield batch.rename_columns([mapping.get(name, name) for name in batch.schema.names])
@@ -150,6 +150,20 @@ class OfflineWindow:
             return []
         path = str(FileSource.get_uri_for_file_path(self.config.repo_path, self._source.path))
         return [Path(name) for name in sorted(glob.glob(path))]  # noqa: PTH207 - a pattern's string
+
+
+def _stream(table: Any, rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an Ibis table as they come.
+
+    While DuckDB streams, its connection answers nobody else.
+    """
+    backend = table.get_backend()
+    if backend.name == "duckdb":  # whose current releases Ibis cannot stream from
+        reader = backend.con.sql(backend.compile(table)).to_arrow_reader(rows)
+    else:
+        reader = table.to_pyarrow_batches(chunk_size=rows)
+    with reader:
+        yield from reader
 
 
 def _evenly(read: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
