@@ -242,7 +242,7 @@ class RedisRows:
             if code == scripts.UNREGISTERED:
                 raise unregistered(view)
             if code == scripts.DISPLACED:
-                raise displaced(view, str(refresh), details[0].decode() if details else None)
+                raise displaced(view, str(refresh), details[0] and _text(details[0]))
         return [answer[0] for answer in answers]
 
 

@@ -188,12 +188,15 @@ class SqliteRows:
             live, under_way = _refreshes(database, tables, view)
             found = database.execute(tables.live.summary).fetchall()
         rows = sum(count for _, count, _, _ in found)
+        times = [time_from_row(time) for *_, old, new in found for time in (old, new) if time]
         return ViewStatus(
             live=live,
             rows=rows,
-            oldest_event_us=min((time_from_row(oldest) for *_, oldest, _ in found), default=None),
-            newest_event_us=max((time_from_row(newest) for *_, newest in found), default=None),
-            rows_by_fingerprint={int.from_bytes(f, "little"): count for f, count, _, _ in found},
+            oldest_event_us=min(times, default=None),
+            newest_event_us=max(times, default=None),
+            rows_by_fingerprint={
+                int.from_bytes(head or b"", "little"): count for head, count, _, _ in found
+            },
             looked_at=rows,
             refreshing=under_way,
         )

@@ -58,10 +58,10 @@ class RowTable:
 
     @property
     def summary(self) -> str:
-        """Return count, oldest and newest event time by fingerprint."""
+        """Return count, oldest and newest event time by fingerprint; short rows have no time."""
+        event = "CASE WHEN length(row) >= 26 THEN substr(row, 7, 8) END"
         return (
-            "SELECT substr(row, 3, 4), count(*), min(substr(row, 7, 8)), max(substr(row, 7, 8))"
-            f" FROM {self} GROUP BY 1"
+            f"SELECT substr(row, 3, 4), count(*), min({event}), max({event}) FROM {self} GROUP BY 1"
         )
 
     def find(self, keys: int) -> str:
