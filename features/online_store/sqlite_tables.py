@@ -11,9 +11,9 @@ CATALOGUE = (
 
 NEWEST_WINS = (
     "ON CONFLICT (key) DO UPDATE SET row = excluded.row"
-    " WHERE substr(excluded.row, 7, 16) >= substr(row, 7, 16)"
+    " WHERE (substr(excluded.row, 7, 16) < substr(row, 7, 16)) IS NOT TRUE"
 )
-"""Event and created time, as they stand in a row, compare as bytes."""
+"""Event and created time, as they stand in a row, compare as bytes; an empty row has none."""
 
 
 @dataclass(frozen=True)
