@@ -117,15 +117,14 @@ def features_build(project: ProjectOption = Path(), as_of: AsOfOption = None) ->
 
 @features_app.command("status")
 def features_status(project: ProjectOption = Path()) -> None:
-    """Show what the feature store holds."""
+    """Show what the feature store holds, and by online view its customers, versions and ages."""
+    from pipelines.presentation import store_lines
+
     opened = open_at(project)
     with progress("opening the feature store"):
         status = opened.reader().status()
-    customers = f"{status.online_customers or 0:,} customers"
-    say(f"newest snapshot: {status.newest_snapshot or 'none'}")
-    say(f"online as of: {status.online_as_of or 'none'} ({customers})")
-    for service, columns in status.services.items():
-        say(f"{service}: {len(columns)} features")
+    for line in store_lines(status):
+        say(line)
 
 
 @app.command()

@@ -1,14 +1,18 @@
 """How results look in a terminal."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from features.contracts.as_of import AsOf
 from features.contracts.goals import GoalName
 
 if TYPE_CHECKING:
+    from features.online_store.row_store import ViewStatus
+    from features.store import StoreStatus
     from pipelines.backtest import Backtest
     from pipelines.batch_score import BatchResult
     from pipelines.train import TrainedGoal
@@ -54,6 +58,38 @@ def quality_table(goal: GoalName, horizon_days: int, metrics: Metrics) -> Table:
         row = [_number(values.get(metric)) for metric in columns]
         table.add_row(NAMES.get(name, name), *row, style="bold" if name == "model" else "")
     return table
+
+
+def store_lines(status: "StoreStatus") -> list[str]:
+    """Return what the feature store holds, in lines."""
+    customers = f"{status.online_customers:,} customers"
+    lines = [
+        f"newest snapshot: {status.newest_snapshot or 'none'}",
+        f"online as of: {status.online_as_of or 'none'} ({customers})",
+    ]
+    for view, online in status.online.items():
+        lines += _view_lines(view, online)
+    lines += [f"{service}: {len(columns)} features" for service, columns in status.services.items()]
+    return lines
+
+
+def _view_lines(view: str, online: "ViewStatus") -> list[str]:
+    if online.oldest_event_us is None or online.newest_event_us is None:
+        return [f"{view}: no rows"]
+    oldest, newest = _moment(online.oldest_event_us), _moment(online.newest_event_us)
+    sample = "" if online.looked_at == online.rows else f" (of {online.looked_at:,} looked at)"
+    lines = [f"{view}: {online.rows:,} rows, features from {oldest} to {newest}{sample}"]
+    lines += [
+        f"{view}: {rows:,} rows of schema version {fingerprint:08x}{sample}"
+        for fingerprint, rows in sorted(online.rows_by_fingerprint.items())
+    ]
+    if online.refreshing is not None:
+        lines.append(f"{view}: a refresh is under way, or was cut short: build again to finish it")
+    return lines
+
+
+def _moment(micros: int) -> AsOf:
+    return AsOf(datetime.fromtimestamp(micros / 1_000_000, UTC))
 
 
 def trained_tables(trained: "Iterable[TrainedGoal]") -> list[Table]:

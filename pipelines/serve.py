@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
-from features.contracts.errors import FeatureStoreError, ServiceError
+from features.contracts.errors import ServiceError
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
 
@@ -102,12 +102,10 @@ def check_before_start(settings: Settings, layout: Layout, port: int) -> None:
         ModelUnavailableError: if a goal has no champion.
     """
     _require_free(settings.serving.host, port)
-    online = layout.root / (settings.online_store.path or layout.online_store)
-    if not online.is_file():
-        raise FeatureStoreError(
-            f"there are no online features in {online}; run: bellwether features build"
-        )
+    from features.online_store.published import PublishedFeatures
     from serving.registry import ModelRegistry
+
+    PublishedFeatures(settings, layout).require()
 
     tracking = settings.tracking
     uri = layout.tracking_uri(tracking)

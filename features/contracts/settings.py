@@ -23,6 +23,7 @@ from pydantic_settings import (
 from features.contracts.as_of import AsOf, find_zone
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
+from features.contracts.online_settings import OnlineStoreSettings as OnlineStoreSettings
 from features.contracts.tables import TABLES, EventType
 
 PROJECT_FILE = "bellwether.yaml"
@@ -105,15 +106,6 @@ class FeatureSettings(Section):
     lookback_days: Annotated[int, Field(ge=0, le=365)] | None = None
     """How late rows may be that a refresh still finds; if null, as late as they were at the build,
     but 3 days at least."""
-
-
-class OnlineStoreSettings(Section):
-    """Where features are read from when a score is asked for."""
-
-    type: Literal["sqlite"] = "sqlite"
-    """Kind of online store."""
-    path: str | None = None
-    """File of the SQLite store; `state/online.db` in the project by default."""
 
 
 class TrackingSettings(Section):

@@ -14,15 +14,23 @@ from features.definitions.entities import customer
 from features.definitions.services import feature_service
 from features.definitions.views import customer_features, customer_last_seen, snapshot_source
 
-WRITE_BATCH_CUSTOMERS = 2_000
-"""Customers per transaction of a publication: bounds its memory and how long it holds a lock."""
+ENGINE = "features.online_store.materialization.ColumnarComputeEngine"
 
 REGISTRY_CACHE_SECONDS = 300
 """How long definitions are remembered before the registry is asked again."""
 
 
-def repository_config(project: str, *, registry: Path, online_store: Path) -> RepoConfig:
-    """Return the configuration: registry and online store on SQLite, joins on DuckDB."""
+def repository_config(
+    project: str, *, registry: Path, online_store: Mapping[str, object], refresh: str = "rows"
+) -> RepoConfig:
+    """Return the configuration: the registry on SQLite, joins on DuckDB, our own online store.
+
+    Args:
+        project: name of the project.
+        registry: file of the registry.
+        online_store: the section of the online store.
+        refresh: what materializing does: `rows`, `full` or `replace`.
+    """
     url = URL.create("sqlite", database=str(registry)).render_as_string(hide_password=False)
     return RepoConfig(
         project=project,
@@ -32,12 +40,12 @@ def repository_config(project: str, *, registry: Path, online_store: Path) -> Re
             "path": url,
             "cache_ttl_seconds": REGISTRY_CACHE_SECONDS,
             # Feast refuses online reads of a view while it is being materialized, and for good
-            # when that was cut short. Every customer is written whole, so reading on is safe.
+            # when that was cut short. Readers see whole rows of one refresh, so reading on is safe.
             "serve_features_while_materializing": True,
         },
         offline_store={"type": "duckdb"},
-        online_store={"type": "sqlite", "path": str(online_store)},
-        materialization={"online_write_batch_size": WRITE_BATCH_CUSTOMERS},
+        online_store=dict(online_store),
+        batch_engine={"type": ENGINE, "refresh": refresh, "show_progress": False},
         entity_key_serialization_version=3,
     )
 

@@ -1,7 +1,6 @@
-"""An open Feast: what is registered, and the two ways to read it. Importing this imports Feast."""
+"""An open Feast: what is registered, joined and materialized. Importing this imports Feast."""
 
 import io
-import threading
 from collections.abc import Collection, Sequence
 from contextlib import redirect_stdout
 from datetime import timedelta
@@ -10,8 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from feast import FeatureStore, RepoConfig
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from numpy.typing import NDArray
 
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
@@ -23,7 +20,7 @@ MOMENT = "event_timestamp"
 
 
 class Session:
-    """An open Feast. Definitions are read when it is opened; threads may share one to `read`.
+    """An open Feast. Definitions are read when it is opened.
 
     Attributes:
         services: columns of each registered feature service, in order.
@@ -44,9 +41,6 @@ class Session:
         self.ttls: dict[str, timedelta | None] = {
             view.name: view.ttl for view in self._feast.list_feature_views()
         }
-        # Feast has one SQLite connection for all threads. Most of a read is Python code that
-        # threads would take in turns anyway, so a lock costs next to nothing.
-        self._reading = threading.Lock()
 
     def register(self, definitions: list[Any], *, services: Collection[str]) -> None:
         """Register definitions, and drop every service that is not among `services`."""
@@ -54,11 +48,11 @@ class Session:
         for name in self.services.keys() - set(services):
             self._feast.delete_feature_service(name)
 
-    def materialize(self, as_of: AsOf) -> None:
-        """Write the snapshot of a moment to the online store."""
+    def materialize(self, start: AsOf, end: AsOf) -> None:
+        """Write the newest snapshot row of each customer in a window to the online store."""
         # Feast reports progress by printing.
         with redirect_stdout(io.StringIO()):
-            self._feast.materialize(as_of.moment, as_of.moment, feature_views=[FEATURES_VIEW])
+            self._feast.materialize(start.moment, end.moment, feature_views=[FEATURES_VIEW])
 
     def join(
         self, customer_ids: Sequence[str], as_of: AsOf, view: str, columns: Sequence[str]
@@ -91,28 +85,3 @@ class Session:
                 f"{as_of}; run `bellwether features build` and ask again"
             )
         return np.column_stack([answer[column].to_numpy() for column in columns]).astype(np.float64)
-
-    def read(
-        self, customer_ids: Sequence[str], columns: Sequence[str]
-    ) -> tuple[FloatMatrix, NDArray[np.bool_]]:
-        """Return n x f features from the online store, and for each whether it is there.
-
-        A null feature is there and NaN; one that was never published is not there.
-        """
-        if not customer_ids:
-            return np.empty((0, len(columns))), np.empty((0, len(columns)), dtype=np.bool_)
-        with self._reading:
-            answer = self._feast.get_online_features(
-                features=[f"{FEATURES_VIEW}:{column}" for column in columns],
-                entity_rows={CUSTOMER_ID: list(customer_ids)},
-            ).proto
-        place = {name: row for row, name in enumerate(answer.metadata.feature_names.val)}
-        results = [answer.results[place[column]] for column in columns]
-        # The plain dictionary that Feast offers hides what is missing and what is null.
-        values = [[_number(v) for v in r.values] for r in results]  # noqa: PD011 - not pandas
-        found = [[status == FieldStatus.PRESENT for status in r.statuses] for r in results]
-        return np.array(values, dtype=np.float64).T, np.array(found, dtype=np.bool_).T
-
-
-def _number(value: Any) -> float:
-    return value.double_val if value.HasField("double_val") else np.nan

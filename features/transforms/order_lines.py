@@ -136,7 +136,7 @@ BASKET_FEATURES: tuple[Feature, ...] = (
         "unit_price_mean",
         "money",
         "Amount of the lines ever bought over their quantity.",
-        aggregate=lambda rows: ratio(rows.priced.sum(), rows.priced_steps.sum()) * STEPS,
+        aggregate=lambda rows: ratio(total(rows.priced) * STEPS, rows.priced_steps.sum()),
         when_null="no line of a known amount bought yet",
         needs=("amount", "quantity"),
     ),
@@ -144,9 +144,9 @@ BASKET_FEATURES: tuple[Feature, ...] = (
         "unit_price_last",
         "money",
         "Amount of the lines of the last order over their quantity.",
-        aggregate=lambda rows: (
-            ratio(rows.priced.sum(where=rows.is_last), rows.priced_steps.sum(where=rows.is_last))
-            * STEPS
+        aggregate=lambda rows: ratio(
+            total(rows.is_last.ifelse(rows.priced, 0)) * STEPS,
+            rows.is_last.ifelse(rows.priced_steps, 0).sum(),
         ),
         when_null="no line bought yet, or none of a known amount in the last order",
         needs=("amount", "quantity"),

@@ -4,16 +4,16 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
+from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.vectors import Presence
-from features.definitions.session import Session
 from features.store import FeatureReader, open_reader
 from tests.features.snapshot_project import (
     COLUMNS,
@@ -61,9 +61,7 @@ def test_older_moment_never_overwrites_a_newer_one(layout: Layout, reader: Featu
     assert reader.status().online_as_of == FIRST
 
 
-def test_publishing_again_changes_nothing_and_a_null_replaces_a_value(
-    layout: Layout, reader: FeatureReader
-) -> None:
+def test_publishing_replaces_everything_at_once(layout: Layout, reader: FeatureReader) -> None:
     newer = FIRST.plus_days(1)
     write_snapshot(layout, newer, EVERYBODY[:1], np.full((1, len(COLUMNS)), np.nan))
 
@@ -75,28 +73,70 @@ def test_publishing_again_changes_nothing_and_a_null_replaces_a_value(
 
     assert counts == [1, 1]
     assert_same(once, twice)
-    assert np.isnan(once.values[0]).all()
-    assert once.presence.tolist() == [Presence.PRESENT] * 3
-    assert values_of(once, "orders_30d")[1:] == [1.0, 1.0]
+    assert np.isnan(once.values).all()
+    gone = Presence.UNKNOWN_CUSTOMER
+    assert once.presence.tolist() == [Presence.PRESENT, gone, gone]
 
 
-def test_publication_that_was_cut_short_is_neither_online_nor_overwritten(
-    reader: FeatureReader, monkeypatch: pytest.MonkeyPatch
+def test_refresh_writes_row_by_row_and_the_newest_wins(
+    layout: Layout, reader: FeatureReader
 ) -> None:
+    middle, newest = FIRST.plus_days(1), FIRST.plus_days(2)
+    write_snapshot(layout, middle, EVERYBODY[:2], np.full((2, len(COLUMNS)), 5.0))
+    write_snapshot(layout, newest, EVERYBODY[1:2], np.full((1, len(COLUMNS)), 7.0))
+    reader.publish(FIRST)
 
-    def killed(self: Session, as_of: AsOf) -> None:
-        raise KeyboardInterrupt
+    reader.refresh(newest, timedelta(days=1.5))
+    reader.refresh(newest, timedelta(days=1.5))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "materialize", killed)
-        with pytest.raises(KeyboardInterrupt):
-            reader.publish(FIRST.plus_days(1))
+    online = reader.online(EVERYBODY[:4], as_of=newest, services=SERVICES)
+    assert values_of(online, "orders_30d")[:3] == [5.0, 7.0, 1.0]
+    assert online.presence.tolist() == [Presence.PRESENT] * 3 + [Presence.UNKNOWN_CUSTOMER]
+    expected = [middle, newest, FIRST]
+    assert online.features_as_of.tolist()[:3] == [moment.naive_utc for moment in expected]
 
-    with pytest.raises(FeatureStoreError, match="no features are online"):
-        reader.online(EVERYBODY[:3], as_of=FIRST.plus_days(1), services=SERVICES)
-    with pytest.raises(FeatureStoreError, match="publish a later moment"):
-        reader.publish(FIRST)
-    assert reader.publish(FIRST.plus_days(1)) == 3
+
+def test_refresh_of_the_past_changes_nothing(layout: Layout, reader: FeatureReader) -> None:
+    newer = FIRST.plus_days(1)
+    reader.publish(newer)
+    before = reader.online(EVERYBODY[:3], as_of=newer, services=SERVICES)
+
+    reader.refresh(FIRST, timedelta(0))
+
+    assert_same(reader.online(EVERYBODY[:3], as_of=newer, services=SERVICES), before)
+
+
+def test_status_tells_customers_versions_and_ages(layout: Layout, reader: FeatureReader) -> None:
+    newer = FIRST.plus_days(1)
+    write_snapshot(layout, newer, EVERYBODY[:1], np.full((1, len(COLUMNS)), 5.0))
+    reader.publish(FIRST)
+    reader.apply({GoalName.CHURN: ("orders_30d",)})
+
+    reader.refresh(newer, timedelta(0))
+
+    status = reader.status()
+    online = status.online["customer_features"]
+    assert status.online_as_of == FIRST
+    assert sorted(online.rows_by_fingerprint.values()) == [1, 2]
+    assert (online.rows, online.refreshing) == (3, None)
+    assert online.oldest_event_us == FIRST.moment.timestamp() * 1e6
+    assert online.newest_event_us == newer.moment.timestamp() * 1e6
+
+
+def test_old_rows_answer_a_new_service_as_far_as_they_can(
+    layout: Layout, reader: FeatureReader
+) -> None:
+    newer = FIRST.plus_days(1)
+    reader.publish(newer)
+    old_reader = open_reader(settings(), layout)
+    before = old_reader.online(EVERYBODY[:3], as_of=newer, services=SERVICES)
+
+    reader.apply({GoalName.CHURN: ("clicks_7d", "orders_30d")})
+
+    assert_same(old_reader.online(EVERYBODY[:3], as_of=newer, services=SERVICES), before)
+    fewer = reader.online(EVERYBODY[:3], as_of=newer, services=["churn_v1"])
+    assert fewer.columns == ("clicks_7d", "orders_30d")
+    assert fewer.values.tolist() == [[2.0, 2.0]] * 3
 
 
 def test_threads_read_the_same_while_a_publication_is_written(
