@@ -1,4 +1,4 @@
-"""What a build keeps for pushes: the history of customers, and what is carried until the next one."""
+"""What a build keeps for pushes: the history of customers, and what is carried to the next one."""
 
 import math
 from collections.abc import Mapping

@@ -207,13 +207,10 @@ class PushLog:
             "SELECT canonical_table, customer_id, row_id, known_at, seq, content FROM pushed_rows"
             " WHERE seq > ? AND (? IS NULL OR seq <= ?)"
         )
-        if customer_ids is None:
-            return database.execute(f"{statement} ORDER BY seq", [after, until, until])
-        listed = json.dumps(list(customer_ids))
-        return database.execute(
-            f"{statement} AND customer_id IN (SELECT value FROM json_each(?)) ORDER BY seq",
-            [after, until, until, listed],
-        )
+        statement += " AND (? IS NULL OR customer_id IN (SELECT value FROM json_each(?)))"
+        listed = None if customer_ids is None else json.dumps(list(customer_ids))
+        parameters = [after, until, until, listed, listed]
+        return database.execute(f"{statement} ORDER BY seq", parameters)
 
     @staticmethod
     def _note(database: sqlite3.Connection, customer_ids: Sequence[str]) -> None:

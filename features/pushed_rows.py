@@ -65,7 +65,8 @@ def check_rows(
         now: the present; rows may be dated a day later at most.
 
     Raises:
-        DataContractError: if the table, a column or a value is not what it should be; names the row.
+        DataContractError: if the table, a column or a value is not what it should be; the message
+            names the row.
     """
     if table not in TABLES:
         raise DataContractError(f"there is no table `{table}`; known are {', '.join(TABLES)}")

@@ -99,7 +99,7 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
         _keep(database, "base", {**moment, **_floats(facts.base)})
         _fill_shares(database, facts.shares)
         database.execute(f"CREATE OR REPLACE TABLE own AS {_own(database, plan)}")
-        found = database.execute(plan.whole).to_arrow_table()
+        found: Any = database.sql(plan.whole).to_arrow_table()
     except duckdb.Error as error:
         raise FeatureStoreError(
             f"features cannot be computed as of {as_of}: {str(error).splitlines()[0]}; {BUILD}"
@@ -126,7 +126,7 @@ def _own(database: Any, plan: RecomputationPlan) -> str:
             columns += [f'NULL::DOUBLE AS "{name}"' for name in part.features]
     for name, column in plan.looked_up.items():
         columns.append(
-            "(SELECT max(share) FROM shares JOIN customers ON"  # noqa: S608 - names of ours
+            "(SELECT max(share) FROM shares JOIN customers ON"
             f" shares.word = customers.{column} WHERE shares.feature = '{name}' AND"
             f' customers.customer_id = known.customer_id) AS "{name}"'
         )
@@ -138,7 +138,7 @@ def _own(database: Any, plan: RecomputationPlan) -> str:
 
 
 def _has_rows(database: Any, table: str) -> bool:
-    return bool(database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall())  # noqa: S608
+    return bool(database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall())
 
 
 def _fill_shares(database: Any, shares: Mapping[str, Mapping[str, float]]) -> None:
@@ -161,5 +161,5 @@ def _floats(values: Mapping[str, float | None]) -> dict[str, Any]:
 
 def _keep(database: Any, name: str, columns: Mapping[str, Any]) -> None:
     database.register("kept_rows", pa.table(dict(columns)))
-    database.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM kept_rows")  # noqa: S608
+    database.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM kept_rows")
     database.unregister("kept_rows")

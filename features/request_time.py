@@ -144,6 +144,13 @@ class RequestTime:
         self.plan = plan
         self._calendar = calendar
         self._bound: dict[tuple[str, ...], _Bound] = {}
+        self._reads: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def reads(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the columns that must be read to bring `columns` forward: those, then others."""
+        if columns not in self._reads:
+            self._reads[columns] = self.plan.reads(columns)
+        return self._reads[columns]
 
     def forward(
         self,

@@ -25,11 +25,14 @@ from features.contracts.vectors import SNAPSHOT_EPOCH, FeatureVectors
 from features.definitions import FEATURES_VIEW, LAST_SEEN_VIEW, feature_service_name
 from features.definitions.at_work import BUILD, feast_at_work
 from features.freshness import StoredFeatures
+from features.request_time import RequestTime, RequestTimePlan, load_plan, save_plan
+from features.transforms.calendar import calendar_values
 
 if TYPE_CHECKING:
     from features.definitions.session import Session
     from features.online_store.published import PublishedFeatures
     from features.online_store.row_store import ViewStatus
+    from features.recomputation import FreshFeatures
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,19 @@ class FeatureReader:
         self._snapshots = layout.snapshots
         self._registry_file = layout.feature_registry
         self._session: Session | None = None
+        self._request_time = RequestTime(RequestTimePlan(), calendar_values)
         self._opening = threading.Lock()
 
-    def apply(self, columns_by_goal: Mapping[GoalName, Sequence[str]]) -> None:
+    def apply(
+        self,
+        columns_by_goal: Mapping[GoalName, Sequence[str]],
+        request_time: RequestTimePlan | None = None,
+    ) -> None:
         """Register the features that each goal reads, and drop what is no longer named.
 
         Args:
             columns_by_goal: names of the features, all float64, in the order of the vectors.
+            request_time: which of them move with the clock, and how; none when None.
 
         Raises:
             FeatureStoreError: if the registry or the online store cannot be written.
@@ -88,6 +97,7 @@ class FeatureReader:
         with feast_at_work("registering the features"):
             from features.definitions.repository import definitions
 
+            save_plan(request_time or RequestTimePlan(), self._layout.request_time)
             session = self._new_session()
             session.register(
                 definitions(self._snapshots, columns_by_goal, ttl=self._ttl),
@@ -144,6 +154,14 @@ class FeatureReader:
             start = as_of.plus_days(-lookback / timedelta(days=1))
             self._new_session().materialize(start, as_of)
 
+    def push(self, fresh: "FreshFeatures") -> None:
+        """Write features of some customers over older ones that are online; newer ones stay.
+
+        Raises:
+            FeatureStoreError: if nothing was published, or the online store cannot be written.
+        """
+        self._online.push(fresh)
+
     def historical(
         self, customer_ids: Sequence[str], *, as_of: AsOf, services: Sequence[str]
     ) -> FeatureVectors:
@@ -159,16 +177,17 @@ class FeatureReader:
         """
         columns, session = self._columns_of(services), self._open()
         self._require_snapshots()
-        ids = tuple(dict.fromkeys(customer_ids))
+        ids, reads = tuple(dict.fromkeys(customer_ids)), self._request_time.reads(columns)
         with feast_at_work(f"joining the features as of {as_of}"):
-            wide = session.join(ids, as_of, FEATURES_VIEW, (*columns, SNAPSHOT_EPOCH))
+            wide = session.join(ids, as_of, FEATURES_VIEW, (*reads, SNAPSHOT_EPOCH))
             seconds = wide[:, -1].copy()
             missing = np.flatnonzero(np.isnan(seconds))
             unseen = [ids[row] for row in missing]
             last_seen = session.join(unseen, as_of, LAST_SEEN_VIEW, (SNAPSHOT_EPOCH,))
         seconds[missing] = last_seen[:, 0]
-        stored = StoredFeatures(ids, columns, wide[:, :-1], seconds)
-        return stored.vectors(customer_ids, as_of, self._ttl)
+        stored = StoredFeatures(ids, reads, wide[:, :-1], seconds)
+        moved = stored.brought_forward(as_of, self._request_time, columns)
+        return moved.vectors(customer_ids, as_of, self._ttl)
 
     def online(
         self, customer_ids: Sequence[str], *, as_of: AsOf, services: Sequence[str]
@@ -184,11 +203,12 @@ class FeatureReader:
             FeatureStoreError: if nothing was published, a feature was not, or the online store
                 knows more than was known at `as_of`.
         """
-        ids = tuple(dict.fromkeys(customer_ids))
-        stored, found = self._online.read(ids, self._columns_of(services))
+        columns, ids = self._columns_of(services), tuple(dict.fromkeys(customer_ids))
+        stored, found = self._online.read(ids, self._request_time.reads(columns))
         stored.require_not_after(as_of)
         stored.require_published(found, as_of=as_of, ttl=self._ttl)
-        return stored.vectors(customer_ids, as_of, self._ttl)
+        moved = stored.brought_forward(as_of, self._request_time, columns)
+        return moved.vectors(customer_ids, as_of, self._ttl)
 
     def columns(self, service: str) -> tuple[str, ...]:
         """Return the features of a service, in order.
@@ -240,6 +260,8 @@ class FeatureReader:
             if self._session is None:
                 if not self._registry_file.exists():
                     raise FeatureStoreError(f"there is no {self._registry_file}; {BUILD}")
+                plan = load_plan(self._layout.request_time)
+                self._request_time = RequestTime(plan, calendar_values)
                 with feast_at_work("opening the feature registry"):
                     self._session = self._new_session()
             return self._session

@@ -87,6 +87,7 @@ def build_snapshots(
     Snapshots of other moments are removed: they may hold other features.
     """
     from features.catalogue import feature_columns
+    from features.request_time_plan import request_time_plan
     from features.snapshots import write_snapshots
 
     needed = needed_moments(project.settings, known_at, data.first_event)
@@ -103,7 +104,9 @@ def build_snapshots(
     for path in set(project.layout.snapshots.glob("*.parquet")) - written:
         path.unlink()
     announce("registering the features")
-    project.reader().apply(dict.fromkeys(project.settings.goals, columns))
+    project.reader().apply(
+        dict.fromkeys(project.settings.goals, columns), request_time_plan(data.mapped)
+    )
     return BuiltFeatures(as_of, moments, customers, columns)
 
 

@@ -1,21 +1,29 @@
 """What a project has online about its customers, read without Feast."""
 
+import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
+from features.contracts.vectors import SNAPSHOT_EPOCH
 from features.definitions import FEATURES_VIEW
 from features.freshness import StoredFeatures
 from features.online_store.opening import open_rows
+from features.online_store.packing import pack
 from features.online_store.refresh_names import moment_of
 from features.online_store.row_store import ViewStatus
 from features.online_store.schema import RowSchema, ValueType
 from features.online_store.vector_reader import VectorReader
+
+if TYPE_CHECKING:
+    from features.recomputation import FreshFeatures
 
 BUILD = "run `bellwether features build`"
 
@@ -75,6 +83,28 @@ class PublishedFeatures:
         seconds = np.where(read.known, read.event_us / 1e6, np.nan)
         read.values[np.isnan(read.values)] = np.nan  # a stored null has bits of its own
         return StoredFeatures(customer_ids, columns, read.values, seconds), read.stored
+
+    def push(self, fresh: "FreshFeatures") -> None:
+        """Write features of some customers over older ones of theirs; newer ones stay.
+
+        Raises:
+            FeatureStoreError: if nothing was published, or the online store cannot be written.
+        """
+        self.require()
+        n, names = len(fresh.customer_ids), (*fresh.columns, SNAPSHOT_EPOCH)
+        schema = RowSchema(names, (ValueType.FLOAT64,) * len(names))
+        moment = int(fresh.as_of.moment.timestamp())
+        event_us = np.full(n, moment * 1_000_000)
+        # Of two pushes as of one moment (a clock that stands still) the later one knows more.
+        created_us = np.maximum(event_us, time.time_ns() // 1_000)
+        columns = [pa.array(values, from_pandas=True) for values in fresh.values.T]
+        columns.append(pa.array(np.full(n, float(moment))))
+        self._rows.register(FEATURES_VIEW, schema)
+        self._rows.write_rows(
+            FEATURES_VIEW,
+            [customer_id.encode() for customer_id in fresh.customer_ids],
+            pack(schema, columns, event_us, created_us),
+        )
 
     def status(self) -> Mapping[str, ViewStatus]:
         """Return what is online by view: customers, versions of their rows, ages.
