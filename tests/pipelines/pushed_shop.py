@@ -1,6 +1,7 @@
 """A shop of six customers with every table, built as of `T`, to push rows to."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -135,11 +136,12 @@ def pusher_of(project: Project, now: datetime = NOW, sink: Any = None) -> Featur
     return FeaturePusher(project.layout, sink or project.reader(), timezone="UTC", now=lambda: now)
 
 
-def online(project: Project, customer: str, as_of: AsOf = PUSHED_AS_OF) -> dict[str, float]:
-    """Return the online features of a customer."""
+def online(project: Project, customer: str, as_of: AsOf = PUSHED_AS_OF) -> dict[str, Any]:
+    """Return the online features of a customer; None where they are null."""
     vectors = project.reader().online([customer], as_of=as_of, services=[SERVICE])
     assert vectors.presence.tolist() == [0]
-    return dict(zip(vectors.columns, vectors.values[0].tolist(), strict=True))
+    values = [None if math.isnan(value) else value for value in vectors.values[0].tolist()]
+    return dict(zip(vectors.columns, values, strict=True))
 
 
 def rebuilt(project: Project, customer: str, as_of: AsOf = PUSHED_AS_OF) -> dict[str, Any]:
@@ -163,14 +165,18 @@ def of_the_base(project: Project) -> set[str]:
     return base
 
 
-def order(order_id: str = "new", customer: str = "ann", **changed: Any) -> dict[str, Any]:
+def order(
+    order_id: str | None = "new", customer: str | None = "ann", **changed: Any
+) -> dict[str, Any]:
     """Return an order of a minute before `NOW`."""
     placed = (NOW - timedelta(minutes=1)).isoformat()
     row = {"order_id": order_id, "customer_id": customer, "ordered_at": placed, "amount": "20"}
     return {**row, **changed}
 
 
-def visit(event_id: str = "new", customer: str = "ann", **changed: Any) -> dict[str, Any]:
+def visit(
+    event_id: str | None = "new", customer: str | None = "ann", **changed: Any
+) -> dict[str, Any]:
     """Return a visit of a minute before `NOW`."""
     seen = (NOW - timedelta(minutes=1)).isoformat()
     row = {"event_id": event_id, "customer_id": customer, "occurred_at": seen, "type": "visit"}
