@@ -45,6 +45,8 @@ class HistoryFacts:
         columns: features, in the order of the vectors.
         plan: how they are computed from the gathered tables, as plain values.
         base: features of the whole base at the build, carried until the next one.
+        base_as_of: the moment they speak of, in ISO 8601.
+        request_time: what moves with the clock, as `RequestTimePlan.to_json` writes it.
         shares: likewise, by feature and word, the share of all customers that a word describes.
         read_as_of: the moment as of which the data were read, in ISO 8601.
         lookback_days: how late rows are, by what was measured.
@@ -55,6 +57,8 @@ class HistoryFacts:
     columns: tuple[str, ...]
     plan: Mapping[str, Any]
     base: Mapping[str, float | None]
+    base_as_of: str
+    request_time: str
     shares: Mapping[str, Mapping[str, float]]
     read_as_of: str
     lookback_days: int

@@ -14,6 +14,7 @@ from features.contracts.features import DAY_SECONDS
 from features.contracts.tables import TABLES
 from features.customer_history import HistoryFacts, write_history
 from features.recomputation_plan import recomputation_plan
+from features.request_time_plan import request_time_plan
 from features.snapshots import snapshot_path
 
 USUAL_LOOKBACK_DAYS = 3
@@ -55,6 +56,8 @@ def keep_history(
             plan=plan.to_dict(),
             base=_base(database, [f.name for f in of_stage(carried, Stage.BASE)], newest),
             shares=_shares(database, plan.looked_up, newest),
+            base_as_of=str(as_of),
+            request_time=request_time_plan(mapped).to_json(),
             read_as_of=str(as_of),
             lookback_days=_lookback_days(database, mapped),
         )

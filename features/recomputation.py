@@ -16,8 +16,12 @@ import pyarrow as pa
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.vectors import FloatMatrix
-from features.customer_history import BUILD, CustomerHistory
+from features.customer_history import BUILD, CustomerHistory, HistoryFacts
+from features.request_time import RequestTime, RequestTimePlan
 from features.transforms.calendar import calendar_values
+
+MOMENT = "as_of_now"
+"""The variable of DuckDB that holds the moment."""
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -29,7 +33,8 @@ class Part:
     Attributes:
         table: the canonical table of whose rows there must be some.
         features: names of the features.
-        query: SQL over canonical tables and `moments` that gives `customer_id`, `as_of` and them.
+        query: SQL over canonical tables and the variable `MOMENT` that gives `customer_id`,
+            `as_of` and them.
     """
 
     table: str
@@ -95,8 +100,9 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
     moment = {"as_of": pa.array([as_of.moment.astimezone(UTC)], TIMESTAMP)}
     plan = RecomputationPlan.from_dict(facts.plan)
     try:
+        database.execute(f"SET VARIABLE {MOMENT} = TIMESTAMPTZ '{as_of}'")
         _keep(database, "moments", {**moment, **_floats(calendar_values(as_of))})
-        _keep(database, "base", {**moment, **_floats(facts.base)})
+        _keep(database, "base", {**moment, **_floats(_base(facts, as_of))})
         _fill_shares(database, facts.shares)
         database.execute(f"CREATE OR REPLACE TABLE own AS {_own(database, plan)}")
         found: Any = database.sql(plan.whole).to_arrow_table()
@@ -113,6 +119,19 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
         columns=facts.columns,
         values=np.column_stack(values),
     )
+
+
+def _base(facts: HistoryFacts, as_of: AsOf) -> dict[str, float | None]:
+    """Return what is known of the whole base, with what moves with the clock brought forward."""
+    columns = tuple(facts.base)
+    values = np.array([[np.nan if value is None else value for value in facts.base.values()]])
+    seconds = np.array([AsOf.parse(facts.base_as_of).moment.timestamp()])
+    request_time = RequestTime(RequestTimePlan.from_json(facts.request_time), calendar_values)
+    (now,) = request_time.forward(columns, values, seconds, as_of)
+    return {
+        name: None if np.isnan(value) else float(value)
+        for name, value in zip(columns, now, strict=True)
+    }
 
 
 def _own(database: Any, plan: RecomputationPlan) -> str:

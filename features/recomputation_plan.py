@@ -9,11 +9,17 @@ from typing import Any
 
 import ibis
 
-from features.catalogue import Stage, Subject, aggregate_features, of_stage
+from features.catalogue import Stage, Subject, of_stage
 from features.recomputation import Part, RecomputationPlan
-from features.snapshots import KEYS, whole_expression
+from features.snapshot_expression import of_rows, part_expression, whole_expression
 from features.transforms.profile import ORIGINS
-from features.unbound_tables import canonical_table, unbound_base, unbound_moments, unbound_own
+from features.unbound_tables import (
+    canonical_table,
+    moment_variable,
+    unbound_base,
+    unbound_moments,
+    unbound_own,
+)
 
 
 def recomputation_plan(
@@ -22,19 +28,19 @@ def recomputation_plan(
     """Return how the features of `carried` are computed again."""
     tables = {name: canonical_table(name, mapped) for name in mapped}
     names = [feature.name for subject in carried for feature in subject.features]
-    parts = []
-    for subject in carried:
-        own = tuple(feature.name for feature in subject.features)
-        if subject.prepare is not None and not ORIGINS.keys() >= set(own):
-            read = (tables[name] for name in subject.reads)
-            rows = subject.prepare(tables[subject.table], unbound_moments(), *read)
-            parts.append(
-                Part(subject.table, own, _sql(aggregate_features(subject.features, rows, KEYS)))
-            )
+    parts = tuple(
+        Part(
+            subject.table,
+            tuple(feature.name for feature in subject.features),
+            _sql(part_expression(subject, tables, moment_variable())),
+        )
+        for subject in of_rows(carried)
+        if not subject.is_whole
+    )
     own_rows = unbound_own(of_stage(carried, Stage.ROWS))
     whole = whole_expression(own_rows, carried, unbound_moments(), unbound_base(carried))
     return RecomputationPlan(
-        parts=tuple(parts),
+        parts=parts,
         looked_up={name: column for name, (column, _) in ORIGINS.items() if name in names},
         whole=_sql(whole),
     )

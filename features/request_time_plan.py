@@ -15,12 +15,12 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import numpy as np
 
-from features.catalogue import Stage, aggregate_features, of_stage, subjects
+from features.catalogue import Stage, of_stage, subjects
 from features.contracts.errors import FeatureStoreError
 from features.contracts.features import Feature
 from features.null_arithmetic import OPERATIONS
 from features.request_time import RequestTimePlan, Step
-from features.snapshots import KEYS
+from features.snapshot_expression import part_expression
 from features.transforms.known import CALENDAR
 from features.unbound_tables import canonical_table, unbound_moments
 
@@ -106,13 +106,12 @@ def request_time_plan(mapped: Mapping[str, frozenset[str]]) -> RequestTimePlan:
     moments = unbound_moments()
     names = [feature.name for subject in carried for feature in subject.features]
     joined = dict.fromkeys((*names, *CALENDAR), "float64")
+    tables = {name: canonical_table(name, mapped) for name in mapped}
     groups = []
     for subject in carried:
         types: Mapping[str, Any] = joined
         if subject.prepare is not None:
-            own, *others = (canonical_table(t, mapped) for t in (subject.table, *subject.reads))
-            rows = subject.prepare(own, moments, *others)
-            types = dict(aggregate_features(subject.features, rows, KEYS).schema().items())
+            types = dict(part_expression(subject, tables, moments).schema().items())
         groups.append(DerivedTogether(subject.features, types, subject.prepare is not None))
     calendar = [feature.name for feature in of_stage(carried, Stage.CALENDAR)]
     return plan_of(groups, calendar)

@@ -125,7 +125,7 @@ def _fill(connection: Any, table: str, customers: int) -> None:
         f'CAST({given.get(name, "NULL")} AS {kind}) AS "{name}"' for name, kind in types.items()
     )
     rows = int(customers * per_customer)
-    connection.raw_sql(f"CREATE TABLE {table} AS SELECT {listed} FROM range({rows}) r(i)")  # noqa: S608
+    connection.raw_sql(f"CREATE TABLE {table} AS SELECT {listed} FROM range({rows}) r(i)")
 
 
 def _publish(
