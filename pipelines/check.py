@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
-from features.quality import GoalReadiness, QualityReport, goal_readiness
+from features.goal_readiness import GoalReadiness, goal_readiness
+from features.quality import QualityReport
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from features.contracts.as_of import AsOf
 from features.contracts.errors import DataContractError
 from features.contracts.goals import GoalName
 from features.contracts.settings import GoalSettings, TrainingSettings
-from features.quality import GoalReadiness, QualityReport, Quarantined, TableQuality, goal_readiness
+from features.goal_readiness import GoalReadiness, goal_readiness
+from features.quality import QualityReport, Quarantined, TableQuality
 
 FIRST = AsOf.parse("2025-01-01")
 CHURN, CLV = GoalName.CHURN, GoalName.CLV
@@ -23,10 +24,10 @@ def quality(**changed: Any) -> TableQuality:
         "rows_kept": 700,
         "quarantined": (
             Quarantined("guest", 90),
-            Quarantined("unreadable_amount", 10, ("lots", "n.a.")),
+            Quarantined("repeated_row", 50),
+            Quarantined("unreadable_amount", 10, ("lots", "n.a."), (7, 1200)),
         ),
         "merged": 150,
-        "duplicates": 50,
         "notes": ("3 returned orders among them",),
         "first_event": FIRST,
         "last_event": FIRST.plus_days(210),
@@ -49,11 +50,12 @@ def ready(
 
 def test_report_reads_as_lines() -> None:
     assert QualityReport((quality(),)).lines() == [
-        "orders (orders.csv): 1,000 rows read: 700 kept, 150 merged into orders, "
-        "50 exact repetitions dropped, 100 quarantined",
+        "orders (orders.csv): 1,000 rows read: 700 kept, 150 merged into orders, 150 quarantined",
         "  100 customers from 2025-01-01T00:00:00Z to 2025-07-30T00:00:00Z",
         "  quarantined: 90 with no customer id",
-        "  quarantined: 10 with an amount that cannot be read, such as 'lots', 'n.a.'",
+        "  quarantined: 50 with another row that is equal in all mapped columns",
+        "  quarantined: 10 with an amount that cannot be read, such as 'lots' (row 7), "
+        "'n.a.' (row 1,200)",
         "  note: 3 returned orders among them",
     ]
 
@@ -70,7 +72,7 @@ def test_report_survives_json() -> None:
 
 def test_empty_table_has_neither_events_nor_guests() -> None:
     empty = quality(
-        rows_read=0, rows_kept=0, quarantined=(), merged=0, duplicates=0, notes=(),
+        rows_read=0, rows_kept=0, quarantined=(), merged=0, notes=(),
         first_event=None, last_event=None, customers=0,
     )  # fmt: skip
 
@@ -79,7 +81,7 @@ def test_empty_table_has_neither_events_nor_guests() -> None:
     assert empty.lines() == ["orders (orders.csv): 0 rows read: 0 kept"]
 
 
-@pytest.mark.parametrize("field", ["rows_read", "rows_kept", "merged", "duplicates"])
+@pytest.mark.parametrize("field", ["rows_read", "rows_kept", "merged"])
 def test_row_that_is_unaccounted_for_is_an_error(field: str) -> None:
     with pytest.raises(DataContractError, match="are accounted for"):
         quality(**{field: getattr(quality(), field) + 1})

@@ -1,0 +1,106 @@
+"""How long a database is waited for.
+
+PostgreSQL stops a statement that takes too long by itself. Where it cannot, because the machine or
+the network hangs, the connection is hung up on from this end, which wakes whoever waits for it.
+"""
+
+import math
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+from urllib.parse import urlparse
+
+GRACE_SECONDS = 2.0
+"""The server gets so much longer to say itself that it was too slow."""
+
+
+class Patience:
+    """Waits for as long as it takes, and remembers what went wrong while rows were copied.
+
+    Attributes:
+        failure: what the source said. The copy itself only tells that its rows stopped coming.
+    """
+
+    failure: Exception | None = None
+
+    def options(self, url: str) -> dict[str, Any]:
+        """Return what a connection to `url` is asked for."""
+        del url
+        return {}
+
+    def begin(self, source: Any) -> None:
+        """Prepare a connection that was just made."""
+
+    def for_answer(self, source: Any) -> AbstractContextManager[None]:
+        """Limit how long what is done within may wait."""
+        del source
+        return nullcontext()
+
+    def waited_in_vain(self, error: Exception) -> float | None:
+        """Return how many seconds were waited, if it is that which ended in `error`."""
+        del error
+        return None
+
+    def watch(self, source: Any, batches: Iterable[Any]) -> Iterator[Any]:
+        """Yield the batches, each waited for in turn."""
+        remaining = iter(batches)
+        try:
+            while True:
+                with self.for_answer(source):
+                    batch = next(remaining, None)
+                if batch is None:
+                    return
+                yield batch
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+class PostgresPatience(Patience):
+    """Waits `seconds` for a connection and for each batch; all is read in one transaction."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._hung_up = False
+
+    def options(self, url: str) -> dict[str, Any]:
+        """Return how long connecting may take, unless `url` says it."""
+        if "connect_timeout" in urlparse(url).query:
+            return {}
+        return {"connect_timeout": max(2, math.ceil(self._seconds))}  # the driver's least is 2
+
+    def begin(self, source: Any) -> None:
+        """Start a transaction that sees the database as it is now, to the end."""
+        milliseconds = math.ceil(self._seconds * 1000)
+        with self.for_answer(source):
+            for statement in (
+                f"SET statement_timeout = {milliseconds}",
+                "SET idle_in_transaction_session_timeout = 0",  # rows are typed between tables
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            ):
+                source.con.execute(statement)
+
+    @contextmanager
+    def for_answer(self, source: Any) -> Iterator[None]:
+        """Hang up when what is done within waits for too long."""
+        timer = threading.Timer(self._seconds + GRACE_SECONDS, self._hang_up, [source.con.fileno()])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def waited_in_vain(self, error: Exception) -> float | None:
+        """Return how many seconds were waited, if the server or we gave up waiting."""
+        names = {type(error).__name__, type(error.__cause__).__name__}
+        gave_up = self._hung_up or names & {"QueryCanceled", "ConnectionTimeout"}
+        return self._seconds if gave_up else None
+
+    def _hang_up(self, descriptor: int) -> None:
+        self._hung_up = True
+        with socket.socket(fileno=os.dup(descriptor)) as line:
+            line.shutdown(socket.SHUT_RDWR)
