@@ -5,6 +5,7 @@ that the tables fit each other however long the copy takes and whatever is writt
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -19,7 +20,6 @@ from features.contracts.suggestions import quoted, suggestion
 from features.raw_tables import RawTable, copy_table, first_line, translated
 from features.source_patience import Patience, PostgresPatience
 
-BATCH_ROWS = 100_000
 _KEPT_TYPES = ("is_integer", "is_floating", "is_boolean", "is_string", "is_date", "is_timestamp")
 
 
@@ -86,14 +86,14 @@ class Database:
         origin = f"{settings.table} at {self._place}"
         columns = resolve_columns(name, settings, opened.columns, origin)
         needed = needed_columns(columns, resolve_attributes(name, settings, opened.columns, origin))
-        reader = opened.select(*needed).to_pyarrow_batches(chunk_size=BATCH_ROWS)
-        watched = self._patience.watch(self._source, reader)
-        incoming = pa.RecordBatchReader.from_batches(reader.schema, watched)
-        connection.con.register("incoming", incoming)
-        try:
-            return copy_table(connection, name, settings, connection.table("incoming"), origin)
-        finally:
-            connection.con.unregister("incoming")
+        schema, batches = self._patience.batches(self._source, opened.select(*needed))
+        with closing(batches):
+            reader = pa.RecordBatchReader.from_batches(schema, batches)
+            connection.con.register("incoming", reader)
+            try:
+                return copy_table(connection, name, settings, connection.table("incoming"), origin)
+            finally:
+                connection.con.unregister("incoming")
 
     def _open(self, name: str, settings: TableSettings) -> Any:
         schema, _, table = str(settings.table).rpartition(".")

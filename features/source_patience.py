@@ -8,11 +8,14 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from urllib.parse import urlparse
 
+import pyarrow as pa
+
+BATCH_ROWS = 100_000
 GRACE_SECONDS = 2.0
 """The server gets so much longer to say itself that it was too slow."""
 
@@ -44,19 +47,29 @@ class Patience:
         del error
         return None
 
-    def watch(self, source: Any, batches: Iterable[Any]) -> Iterator[Any]:
+    def batches(
+        self, source: Any, rows: Any
+    ) -> tuple[pa.Schema, Generator[pa.RecordBatch, None, None]]:
+        """Return the schema and the batches of an Ibis table of the connection."""
+        reader = rows.to_pyarrow_batches(chunk_size=BATCH_ROWS)
+        return reader.schema, self._watched(source, iter(reader))
+
+    def _watched(self, source: Any, batches: Iterator[Any]) -> Generator[Any, None, None]:
         """Yield the batches, each waited for in turn."""
-        remaining = iter(batches)
         try:
             while True:
                 with self.for_answer(source):
-                    batch = next(remaining, None)
+                    batch = next(batches, None)
                 if batch is None:
                     return
                 yield batch
         except Exception as error:
             self.failure = error
             raise
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
 
 
 class PostgresPatience(Patience):
@@ -83,6 +96,13 @@ class PostgresPatience(Patience):
             ):
                 source.con.execute(statement)
 
+    def batches(
+        self, source: Any, rows: Any
+    ) -> tuple[pa.Schema, Generator[pa.RecordBatch, None, None]]:
+        """Return the schema and the batches, read through a cursor that is closed for certain."""
+        schema = rows.schema().to_pyarrow()
+        return schema, self._watched(source, _through_cursor(source, source.compile(rows), schema))
+
     @contextmanager
     def for_answer(self, source: Any) -> Iterator[None]:
         """Hang up when what is done within waits for too long."""
@@ -104,3 +124,12 @@ class PostgresPatience(Patience):
         self._hung_up = True
         with socket.socket(fileno=os.dup(descriptor)) as line:
             line.shutdown(socket.SHUT_RDWR)
+
+
+def _through_cursor(
+    source: Any, query: str, schema: pa.Schema
+) -> Generator[pa.RecordBatch, None, None]:
+    with source.con.cursor(name="bellwether") as cursor:
+        cursor.execute(query)
+        while rows := cursor.fetchmany(BATCH_ROWS):
+            yield pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct(list(schema))))
