@@ -94,10 +94,11 @@ def test_table_is_found_by_name() -> None:
 
 
 def test_two_horizons_after_the_first_moments_carry_a_goal() -> None:
-    goal, carried, reason = ready(quality())
+    readiness = ready(quality())
 
-    assert (goal, carried) == (CHURN, True)
-    assert "100 customers" in reason
+    assert (readiness.goal, readiness.carried) == (CHURN, True)
+    assert "100 customers" in readiness.reason
+    assert readiness.will_do_from is None
 
 
 def test_short_history_says_from_when_it_will_do() -> None:
