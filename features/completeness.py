@@ -74,7 +74,11 @@ class Source:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain values for JSON."""
-        return asdict(self) | {"decay": self.decay, "gaps": list(self.gaps)}
+        return asdict(self) | {
+            "months": [asdict(month) for month in self.months],
+            "gaps": list(self.gaps),
+            "decay": self.decay,
+        }
 
     def lines(self) -> list[str]:
         """Return the facts as lines for people, the first one a summary."""
@@ -88,7 +92,7 @@ class Source:
         if self.months:
             lines.append(f"  months: {self.coverage}")
         thin = [f"{name} {share:.0%}" for name, share in self.filled.items() if share < 1]
-        return lines + ([f"  filled: {', '.join(thin)}"] if thin else [])
+        return lines + ([f"  filled: {', '.join(thin)}"] if thin and self.rows else [])
 
     @property
     def volume(self) -> str | None:
@@ -96,10 +100,14 @@ class Source:
         if self.decay is None or self.usual_rows is None:
             return None
         change = self.decay - 1
-        how = "as usual" if abs(change) < 0.005 else f"{abs(change):.0%} {_more(change)} than usual"
+        how = (
+            "as many as usual"
+            if abs(change) < 0.005
+            else f"{abs(change):.0%} {_more(change)} than usual"
+        )
         return (
-            f"{self.recent_rows:,} rows in the last {RECENT_DAYS} days, {how} "
-            f"({self.usual_rows:,.0f} in the {USUAL_DAYS} days before, on average)"
+            f"{self.recent_rows:,} rows in the last {RECENT_DAYS} days, {how}: there were "
+            f"{self.usual_rows:,.0f} in as many days of the {USUAL_DAYS} before"
         )
 
     @property

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("completeness.html.j2")
 STALE_DAYS = 7
 EBBING = 0.7
-"""A source that lags the others by a week, or brings so much less than usual, is marked."""
+MUCH_ASIDE = 0.05
+"""A source that lags the others by a week, brings so much less than usual, or has so many rows put
+aside is marked."""
 
 
 def completeness_page(result: "CheckResult", *, project: str) -> str:
@@ -69,15 +71,17 @@ def _source(source: "Source", quality: "TableQuality") -> dict[str, Any]:
         "name": source.table.replace("_", " "),
         "newest": str(quality.last_event)[:10] if quality.last_event else "none",
         "oldest": str(quality.first_event)[:10] if quality.first_event else "none",
-        "marks": _marks(source),
+        "marks": _marks(source, quality),
         "picture": months_picture(source) if source.months else None,
         "quarantined": [_reason(part, quality) for part in quality.quarantined],
     }
 
 
-def _marks(source: "Source") -> list[str]:
+def _marks(source: "Source", quality: "TableQuality") -> list[str]:
     """Return in a few words what deserves a look."""
     marks = []
+    if quality.rows_quarantined > MUCH_ASIDE * quality.rows_read:
+        marks.append(f"{quality.rows_quarantined / quality.rows_read:.0%} of the rows put aside")
     if source.behind_days is not None and source.behind_days > STALE_DAYS:
         marks.append(f"{source.behind_days:,.0f} days behind the other sources")
     if source.decay is not None and source.decay < EBBING:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from features.completeness import Completeness, Source
 
 BLUE, ORANGE, GREY, INK = "#1f5f99", "#b8560f", "#d9dee3", "#22303c"
+GAP = "#f3d9c6"
 FEW_LABELS = 12
 
 
@@ -25,23 +26,26 @@ class Picture:
 
 
 def months_picture(source: "Source") -> Picture:
-    """Return the rows and customers of a source by month."""
-    figure = _figure(8.4, 2.6)
-    axes = figure.subplots()
+    """Return the rows and customers of a source by month, each on a scale of its own."""
+    figure = _figure(8.4, 3.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     names = [month.month for month in source.months]
-    places = list(range(len(names)))
-    axes.bar(places, [m.rows for m in source.months], color=BLUE, width=0.8, label="rows")
-    line = [m.customers for m in source.months]
-    axes.plot(places, line, color=ORANGE, marker="o", markersize=3, label="customers")
-    for place, month in zip(places, source.months, strict=True):
-        if not month.rows:
-            axes.axvspan(place - 0.5, place + 0.5, color="#f3d9c6", zorder=0)
-    _label_months(axes, names)
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    _bars(above, "rows", [month.rows for month in source.months], BLUE)
+    _bars(below, "customers", [month.customers for month in source.months], ORANGE)
+    _label_months(below, names)
+    below.set_xlim(-0.6, len(names) - 0.4)
     return Picture(_as_data(figure), months_words(source))
+
+
+def _bars(axes: "Axes", name: str, counts: Sequence[int], color: str) -> None:
+    axes.bar(range(len(counts)), counts, color=color, width=0.8)
+    for place, count in enumerate(counts):
+        if not count:
+            axes.axvspan(place - 0.5, place + 0.5, color=GAP, zorder=0)
+    axes.set_title(name, loc="left", fontsize=9, color=INK)
+    axes.set_ylim(0, 1.05 * max(counts))
+    axes.locator_params(axis="y", nbins=4, integer=True)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
 
 
 def months_words(source: "Source") -> str:

@@ -126,7 +126,7 @@ def test_what_is_wrong_with_a_key_is_said_in_one_line(key: str, value: object, w
         ),
         pytest.param(
             {ORDERS + ".columns.amout": "total"},
-            "data.tables: table `orders` has no column `amout`; it has amount, channel",
+            "data.tables: table `orders` has no column `amout`; did you mean `amount`? it has amount",
             id="unknown column",
         ),
         pytest.param(
