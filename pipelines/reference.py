@@ -85,9 +85,9 @@ def _data_gates() -> str:
         "# Data gates",
         "",
         "What may be wrong with your rows, and what is done about it. No row is dropped in "
-        "silence: what is put aside lies in the table `quarantine` with its reason, its place in the source "
-        "and its content, and `bellwether check` counts it. Nothing is looked for where its column "
-        "is not mapped.",
+        "silence: what is put aside lies in the table `quarantine` with its reason, its place in "
+        "the source and its content, and `bellwether check` counts it. Nothing is looked for where "
+        "its column is not mapped.",
     ]
     for action in Action:
         lines += ["", f"## {_HEADINGS[action]}", "", "| fault | where | policy |", "|---|---|---|"]
