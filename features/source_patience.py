@@ -129,7 +129,8 @@ class PostgresPatience(Patience):
 def _through_cursor(
     source: Any, query: str, schema: pa.Schema
 ) -> Generator[pa.RecordBatch, None, None]:
+    kind = pa.struct(list(schema))
     with source.con.cursor(name="bellwether") as cursor:
         cursor.execute(query)
         while rows := cursor.fetchmany(BATCH_ROWS):
-            yield pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct(list(schema))))
+            yield pa.RecordBatch.from_struct_array(pa.array(rows, kind))  # type: ignore[arg-type]

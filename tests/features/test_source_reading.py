@@ -15,7 +15,7 @@ from features.sources import open_connection
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
 COLUMNS = {"customer_id": "who", "ordered_at": "when"}
-ROWS = {"who": [1, 2], "when": ["2026-01-01", "2026-01-02"]}
+ROWS: dict[str, list[Any]] = {"who": [1, 2], "when": ["2026-01-01", "2026-01-02"]}
 
 
 class BusyConnection:

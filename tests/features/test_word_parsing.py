@@ -63,7 +63,10 @@ def test_no_other_word_says_yes_or_no(bench: Bench, words: list[str]) -> None:
 
 
 def test_kinds_are_named_by_the_project_first_then_by_us(bench: Bench) -> None:
-    kinds = {EventType.VISIT: ["home", 7], EventType.VIEW: ["search"]}
+    kinds: dict[EventType, list[str | int]] = {
+        EventType.VISIT: ["home", 7],
+        EventType.VIEW: ["search"],
+    }
     written = ["HOME", "7", "search", "Add to Cart", "add-to-cart", "SIGN_UP", "Else", "visit", ""]
 
     read = bench.read(lambda value: parse_kind(value, kinds), written)
