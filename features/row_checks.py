@@ -33,9 +33,9 @@ class TypedRows:
 
     Attributes:
         table: the mapped canonical columns, and beside them `row` (the place in the source, from
-            1), `reason` (why the row is refused, else null), `blank_<column>` for key columns
-            (whether nothing was given) and `lost_<column>` for others (whether it could not be
-            read).
+            1), `is_test` (whether the customer is a test), `reason` (why the row is refused, else
+            null), `blank_<column>` for key columns (whether nothing was given) and
+            `lost_<column>` for others (whether it could not be read).
         rows: how many there are.
         refused: how many of them have a reason.
         currencies: in which currencies they are.
@@ -64,6 +64,7 @@ def type_rows(connection: Any, reading: Reading) -> TypedRows:
     keys = [column.name for column in reading.key_columns]
     typed = reading.raw.table.select(
         row=reading.raw.table.rowid() + 1,
+        is_test=matches_any(parsed["customer_id"], reading.data.test_customers),
         **parsed,
         **{f"blank_{name}": reading.blank(name) for name in keys},
         **{
@@ -102,10 +103,7 @@ def _reason(reading: Reading, typed: Any, currencies: Currencies) -> Any:
 def _key_cases(reading: Reading, typed: Any, column: Column) -> list[tuple[Any, str]]:
     value, blank = typed[column.name], typed[f"blank_{column.name}"]
     if column.name == "customer_id":
-        cases = [(value.isnull(), "guest")]
-        if patterns := reading.data.test_customers:
-            cases.append((matches_any(value, patterns), "test_customer"))
-        return cases
+        return [(value.isnull(), "guest"), (typed.is_test, "test_customer")]
     if column.type == TIME:
         latest = (reading.now + timedelta(days=1)).isoformat(sep=" ")
         return [

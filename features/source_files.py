@@ -88,8 +88,8 @@ def check_parquet(file: Path, table: str) -> None:
     footer = int.from_bytes(end[:4], "little")
     if start != PARQUET_MARK or end[4:] != PARQUET_MARK or footer + 12 > size:
         raise SourceError(
-            f"{table}: {file} is half-written or no Parquet file; write it again, under another "
-            "name first, and rename it when it is whole"
+            f"{table}: {file} cannot be read: it is half-written or no Parquet file; write it "
+            "again, under another name first, and rename it when it is whole"
         )
 
 

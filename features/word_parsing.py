@@ -42,6 +42,8 @@ def parse_kind(value: Any, kinds: Mapping[EventType, Iterable[str | int]]) -> An
 
 def matches_any(value: Any, patterns: Iterable[str]) -> Any:
     """Return whether a text is matched as a whole by a pattern, without regard to case."""
+    if not (patterns := tuple(patterns)):
+        return ibis.literal(False)
     return as_text(value).re_search(pattern_regex(patterns)).fill_null(False)
 
 
