@@ -64,7 +64,9 @@ def test_half_written_parquet_of_a_glob_is_named(tmp_path: Path, share: float) -
     whole = cut.read_bytes()
     cut.write_bytes(whole[: max(1, int(share * len(whole)))])
 
-    with pytest.raises(SourceError, match=r"part1\.parquet cannot be read: it is half-written") as raised:
+    with pytest.raises(
+        SourceError, match=r"part1\.parquet cannot be read: it is half-written"
+    ) as raised:
         read("*.parquet", tmp_path)
 
     assert "part0" not in str(raised.value)
