@@ -27,6 +27,9 @@ IDS = {
 ENDS = {"tickets": "closed_at", "subscriptions": "ended_at"}
 """What cannot come before the event time, by table."""
 
+RESPONSES = ("opened_at", "clicked_at", "unsubscribed_at", "redeemed_at")
+"""What may come of a message, and not before it was sent."""
+
 EVERY_TABLE = tuple(TABLES)
 TIMED_TABLES = tuple(name for name in TABLES if name != "customers")
 
@@ -198,6 +201,15 @@ GATES: tuple[Gate, ...] = (
     Gate(
         "known_before", TIMED_TABLES, Action.CORRECTED, "a row learnt before it happened",
         "Nothing is known before it happens: it counts as learnt when it happened.",
+    ),
+    Gate(
+        "early_response", ("messages",), Action.CORRECTED, "a response before the message was sent",
+        "The clocks of two machines differ: an opening, click, unsubscription or redemption counts "
+        "from when the message was sent.",
+    ),
+    Gate(
+        "line_currency", ("order_lines",), Action.NOTED, "no currency of its own",
+        "Lines carry none, so their amounts are taken as they are, although orders name several.",
     ),
     Gate(
         "unreadable_value", EVERY_TABLE, Action.CORRECTED, "an optional value that cannot be read",

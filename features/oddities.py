@@ -1,12 +1,14 @@
 """What is odd about rows that were kept: told to the user, never acted upon."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import ibis
 
 from features.contracts.tables import CANCELLED, RETURNED, TABLES, EventType
-from features.data_gates import SAMPLES
+from features.data_gates import RESPONSES, SAMPLES
 from features.readings import Reading
 from features.time_oddities import describe_learning, describe_times
 
@@ -29,6 +31,10 @@ def describe_rows(table: Any, typed: Any, reading: Reading) -> list[str]:
         notes += _negative_discounts(reading)
     if reading.name == "events":
         notes += _unknown_types(table)
+    if reading.name == "messages":
+        notes += _early_responses(typed)
+    if reading.name == "order_lines" and "amount" in reading.settings.columns:
+        notes += _line_currencies(reading)
     if "amount" in reading.settings.columns:
         notes += _odd_amounts(table)
     return notes
@@ -77,6 +83,25 @@ def _negative_discounts(reading: Reading) -> list[str]:
     if not found["below"]:
         return []
     return [f"{found['below']:,} of {found['n']:,} discounts are below zero and count as positive"]
+
+
+def _early_responses(typed: Any) -> list[str]:
+    """Tell of messages that were answered before they were sent."""
+    given = [typed[name] < typed.sent_at for name in RESPONSES if name in typed.columns]
+    if not given:
+        return []
+    early = reduce(or_, (each.fill_null(False) for each in given)) & typed.reason.isnull()
+    n = _count(typed.filter(early))
+    return [f"{n:,} messages were answered before they were sent; it counts from then"] if n else []
+
+
+def _line_currencies(reading: Reading) -> list[str]:
+    if reading.data.currency is None or "currency" not in reading.data.tables["orders"].columns:
+        return []
+    return [
+        f"lines carry no currency: their amounts are taken as {reading.data.currency}, "
+        "whatever their orders are in"
+    ]
 
 
 def _unknown_types(events: Any) -> list[str]:

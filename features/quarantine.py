@@ -1,5 +1,6 @@
 """Keeps the rows that cannot be used, each with its reason, in the table `quarantine`."""
 
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -30,6 +31,19 @@ def set_aside(connection: Any, reading: Reading, typed: TypedRows) -> tuple[Quar
     if not typed.refused and not reading.raw.unreadable_lines:
         return ()
     return _counts(connection, reading.name)
+
+
+def write_quarantine(connection: Any, file: Path) -> int:
+    """Write all refused rows into a Parquet file, whole or not at all; return their number."""
+    rows = connection.table("quarantine").order_by("table", "reason", "row", "value")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        rows.to_parquet(partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return int(rows.count().to_pyarrow().as_py())
 
 
 def _refused_rows(reading: Reading, typed: Any) -> Any:

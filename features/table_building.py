@@ -7,6 +7,7 @@ import ibis
 from features.column_mapping import attribute_levels
 from features.contracts.settings import TableSettings
 from features.contracts.tables import TABLES
+from features.data_gates import RESPONSES
 
 ALWAYS_KNOWN = "1970-01-01 00:00:00"
 """`known_at` of customers without any time: before everything, so always known."""
@@ -27,6 +28,9 @@ def build_table(connection: Any, name: str, usable: Any, settings: TableSettings
     if name == "customers":
         known_at = known_at.fill_null(ibis.timestamp(ALWAYS_KNOWN, timezone="UTC"))
     rows = rows.mutate(known_at=known_at).select(*columns)
+    if name == "messages":
+        sent = rows.sent_at
+        rows = rows.mutate(**{r: (rows[r] < sent).ifelse(sent, rows[r]) for r in RESPONSES})
     key = [contract.event_time, "customer_id"]
     rest = [column for column in columns if column not in key]
     return connection.create_table(name, rows.order_by(*key, *rest))

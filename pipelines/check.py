@@ -1,6 +1,8 @@
 """Validates a project: can its data be read, what is odd about them, which goals they carry."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ from pipelines.atomic_text import write_atomically
 if TYPE_CHECKING:
     from features.completeness import Completeness
 
-PAGE, RECORD = "completeness.html", "completeness.json"
+PAGE, RECORD, REFUSED = "completeness.html", "completeness.json", "quarantine.parquet"
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,17 @@ class CheckResult:
         }
 
 
-def check_project(settings: Settings, layout: Layout) -> CheckResult:
+def check_project(settings: Settings, layout: Layout, *, report: Path | None = None) -> CheckResult:
     """Read all data of the project and return what is missing, what is odd and what they carry.
+
+    Into the folder `report`, if there is one, the rows that were put aside are written.
 
     Raises:
         SourceError: if a file, table or column is missing or cannot be read.
-        ConfigurationError: if a mapping makes no sense.
+        ConfigurationError: if a mapping makes no sense, or the folder cannot be written.
     """
     from features.completeness import measure_completeness
+    from features.quarantine import write_quarantine
     from features.sources import load_tables
 
     clock = settings.serving.clock
@@ -90,6 +95,9 @@ def check_project(settings: Settings, layout: Layout) -> CheckResult:
     tables = load_tables(settings.data, timezone=settings.timezone, root=layout.root)
     try:
         completeness = measure_completeness(tables.tables, tables.report, tables.mapped, now)
+        if report is not None:
+            with _writing(report):
+                write_quarantine(tables.connection, report / REFUSED)
     finally:
         tables.close()
     goals = goal_readiness(
@@ -112,11 +120,17 @@ def write_report(result: CheckResult, folder: Path, *, project: str) -> tuple[Pa
 
     page, record = folder / PAGE, folder / RECORD
     html = completeness_page(result, project=project)
-    try:
+    with _writing(folder):
         write_atomically(page, html)
         write_atomically(record, json.dumps(result.to_dict(), indent=2, allow_nan=False) + "\n")
+    return page, record
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(
             f"the report {folder} cannot be written ({error}); choose another folder"
         ) from error
-    return page, record

@@ -432,6 +432,29 @@ def test_gate_known_before(load: LoadTexts) -> None:
     assert "1 rows claim to be known before they happened" in notes(tables)
 
 
+def test_gate_early_response(load: LoadTexts) -> None:
+    messages = (
+        "customer_id,sent_at,opened_at,clicked_at\n1,2026-01-02,2026-01-01,2026-01-03\n"
+        "1,2026-01-02,,2026-01-01\n1,2026-01-02,2026-01-02,\n"
+    )
+
+    tables = load(messages=messages)
+
+    sent = datetime(2026, 1, 2, tzinfo=UTC)
+    found = [(row["opened_at"], row["clicked_at"]) for row in rows_of(tables, "messages")]
+    later = datetime(2026, 1, 3, tzinfo=UTC)
+    assert sorted(found, key=str) == sorted([(sent, later), (None, sent), (sent, None)], key=str)
+    assert "2 messages were answered before they were sent" in notes(tables, "messages")
+
+
+def test_gate_line_currency(load: LoadTexts) -> None:
+    lines = "order_id,customer_id,ordered_at,product_id,amount\na,1,2026-01-01,x,5\n"
+
+    tables = load(f"{HEAD},currency", *MONEY, currency="GBP", order_lines=lines)
+
+    assert "their amounts are taken as GBP" in notes(tables, "order_lines")
+
+
 def test_gate_unreadable_value(load: LoadTexts) -> None:
     customers = "customer_id,email_consent,sms_consent\n1,yes,maybe\n2,,0\n"
 

@@ -4,6 +4,7 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from features.contracts.as_of import AsOf
@@ -11,7 +12,7 @@ from features.contracts.errors import ConfigurationError, SourceError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings, validate_settings
-from pipelines.check import PAGE, RECORD, CheckResult, check_project, write_report
+from pipelines.check import PAGE, RECORD, REFUSED, CheckResult, check_project, write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
@@ -99,6 +100,17 @@ def test_report_holds_everything_as_json(tmp_path: Path) -> None:
     assert [goal["will_do_from"] for goal in stored["goals"]] == [None, "2025-07-30T00:00:00Z"]
     assert stored["quality"]["tables"][0]["quarantined"][0]["reason"] == "guest"
     assert len(stored["completeness"]["sources"][0]["months"]) == 4
+
+
+def test_rows_that_were_put_aside_can_be_looked_at(tmp_path: Path) -> None:
+    settings = project(tmp_path, days=210)
+
+    check_project(settings, Layout(tmp_path), report=tmp_path / "report")
+
+    (row,) = pq.read_table(tmp_path / "report" / REFUSED).to_pylist()
+    assert (row["table"], row["reason"], row["row"]) == ("orders", "guest", 121)
+    assert json.loads(row["content"]) == {"who": None, "when": "2025-01-01", "paid": "5"}
+    assert [file.name for file in (tmp_path / "report").iterdir()] == [REFUSED]
 
 
 def test_report_that_cannot_be_written_names_the_folder(tmp_path: Path) -> None:
