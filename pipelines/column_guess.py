@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from features.column_mapping import quoted
 from features.contracts.errors import ConfigurationError
+from features.contracts.suggestions import quoted
 from features.contracts.tables import CANCELLED, RETURNED
 from pipelines.column_evidence import ColumnEvidence
 from pipelines.column_names import COLUMN_NAMES
@@ -42,7 +42,7 @@ class Guess:
 
 
 def guess_columns(evidence: ColumnEvidence, origin: str) -> dict[str, Guess]:
-    """Return what is guessed, by canonical column; also `product_id`, `category`, `quantity`.
+    """Return what is guessed, by canonical column; also those of order lines.
 
     Raises:
         ConfigurationError: if no column looks like the customer or like the time of an order.
@@ -54,8 +54,12 @@ def guess_columns(evidence: ColumnEvidence, origin: str) -> dict[str, Guess]:
         order,
         _time(evidence),
         _amount(evidence),
-        _discount(evidence),
+        _money("discount", evidence),
+        _money("margin", evidence),
+        _by_name("currency", evidence, _is_identifier),
         _by_name("channel", evidence, _is_identifier),
+        _by_name("device", evidence, _is_identifier),
+        _by_name("returns_order_id", evidence, _is_identifier),
         _by_name("product_id", evidence, _is_identifier),
         _by_name("category", evidence, _is_identifier),
         _by_name("quantity", evidence, _is_number),
@@ -171,8 +175,8 @@ def _amount(evidence: ColumnEvidence) -> Guess | None:
     return Guess("amount", f"{quantity.column} * {price.column}", "names; there is no total")
 
 
-def _discount(evidence: ColumnEvidence) -> Guess | None:
-    guess = _by_name("discount", evidence, _is_number)
+def _money(canonical: str, evidence: ColumnEvidence) -> Guess | None:
+    guess = _by_name(canonical, evidence, _is_number)
     if guess is None or evidence.is_fraction(guess.column):  # a rate is no amount
         return None
     return guess

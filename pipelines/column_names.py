@@ -58,4 +58,18 @@ COLUMN_NAMES = {
         category productcategory categoryname categoryid categorycode department
         productdepartment producttype producttypename itemcategory productgroup subcategory
     """,
+    "margin": """
+        margin marginamount grossmargin contributionmargin profit grossprofit orderprofit
+        deckungsbeitrag marge
+    """,
+    "currency": """
+        currency currencycode ordercurrency transactioncurrency paymentcurrency waehrung devise
+    """,
+    "device": """
+        device devicetype devicecategory
+    """,
+    "returns_order_id": """
+        returnsorderid returnedorderid refundedorderid originalorderid originalorderno
+        originalinvoice originalinvoiceno parentorderid originaltransactionid
+    """,
 }

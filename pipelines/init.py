@@ -16,13 +16,17 @@ from pipelines.column_guess import Guess, guess_columns, guess_status
 from pipelines.goal_guess import guess_goals
 from pipelines.project_file import render_project
 
-ORDER_COLUMNS = ("customer_id", "order_id", "ordered_at", "amount", "discount", "channel")
+ORDER_COLUMNS = (
+    "customer_id", "order_id", "ordered_at", "amount", "discount", "margin", "currency", "channel",
+    "device", "returns_order_id",
+)  # fmt: skip
 LINE_COLUMNS = (
     "order_id", "customer_id", "ordered_at", "product_id", "category", "quantity", "amount"
 )  # fmt: skip
 
 COMMENTS = {
     ("timezone",): "of times that carry none",
+    ("data", "currency"): "what amounts are counted in",
     ("data", "day_first"): "whether 1/2/2026 is the first of February",
     ("data", "tables", "orders", "grain"): "order: a row is an order; line: rows are added up",
     ("data", "tables", "orders", "columns"): "ours: yours",
@@ -97,6 +101,7 @@ def _draft_tables(root: Path, orders: Path, timezone: str | None) -> _Draft:
             draft.orders["columns"]["status"] = guess.column
             draft.orders["status_values"] = meanings
             draft.guesses.append(str(guess))
+        _guess_currency(draft, evidence)
         _guess_grain(draft, found, evidence)
         _guess_day_first(draft, found["ordered_at"].column, evidence)
         _tell_zone(draft, found["ordered_at"].column, evidence, given=timezone is not None)
@@ -116,6 +121,23 @@ def _skeleton(
         "timezone": timezone or "UTC",
         "data": {"day_first": False, "tables": {"orders": table}},
     }
+
+
+def _guess_currency(draft: _Draft, evidence: ColumnEvidence) -> None:
+    """Count in the currency that most rows name; rows of the others are then put aside."""
+    column = draft.orders["columns"].get("currency")
+    if column is None:
+        return
+    words = evidence.words(column)
+    if not words:
+        del draft.orders["columns"]["currency"]
+        draft.guesses.append(f"currency: left out ({column} has too many values)")
+        return
+    draft.content["data"] = {"currency": words[0].upper()} | draft.content["data"]
+    draft.guesses.append(
+        f"data.currency: {words[0].upper()} (most rows of {column} name it; rows of the others are "
+        "put aside unless data.exchange_rates converts them)"
+    )
 
 
 def _guess_grain(draft: _Draft, found: dict[str, Guess], evidence: ColumnEvidence) -> None:

@@ -288,3 +288,37 @@ def test_online_retail_is_guessed(tmp_path: Path) -> None:
     assert (table.grain, table.columns["amount"]) == ("line", "amount")
     assert table.status_values == {"cancelled": [True]}
     assert settings.data.tables["order_lines"].columns["quantity"] == "quantity"
+
+
+def test_most_frequent_currency_is_counted_in(tmp_path: Path) -> None:
+    columns = shop() | {"Currency": ["eur"] * 10 + ["gbp"] * 30, "Profit": [5.25] * 40}
+
+    result, settings = init(tmp_path, write_csv(tmp_path / "orders.csv", columns))
+
+    columns_found = settings.data.tables["orders"].columns
+    assert (columns_found["currency"], columns_found["margin"]) == ("Currency", "Profit")
+    assert settings.data.currency == "GBP"
+    assert any(guess.startswith("data.currency: GBP (most rows") for guess in result.guesses)
+
+
+def test_one_currency_is_no_news(tmp_path: Path) -> None:
+    columns = shop() | {"Currency": ["EUR"] * 40, "Margin": [0.25, 0.5] * 20}
+
+    _, settings = init(tmp_path, write_csv(tmp_path / "orders.csv", columns))
+
+    assert {"currency", "margin"}.isdisjoint(settings.data.tables["orders"].columns)
+    assert settings.data.currency is None
+
+
+def test_device_and_link_of_returns_are_guessed(tmp_path: Path) -> None:
+    columns = shop() | {
+        "Platform": ["web", "app"] * 20,
+        "Device Type": ["phone", "desktop"] * 20,
+        "Original Order ID": [""] * 38 + ["6", "7"],
+    }
+
+    _, settings = init(tmp_path, write_csv(tmp_path / "orders.csv", columns))
+
+    found = settings.data.tables["orders"].columns
+    assert (found["channel"], found["device"]) == ("Platform", "Device Type")
+    assert found["returns_order_id"] == "Original Order ID"
