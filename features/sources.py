@@ -82,6 +82,30 @@ def load_tables(
         raise
 
 
+def load_rows(
+    data: DataSettings, name: str, path: Path, *, timezone: str, now: datetime
+) -> tuple[list[dict[str, Any]], TableQuality]:
+    """Return the rows of one file as rows of the canonical table `name`, and what came of them.
+
+    The file is read as the table's own source would be. Whatever `load_tables` says holds.
+
+    Raises:
+        SourceError: if the file or a column is missing or cannot be read.
+        ConfigurationError: if a mapping makes no sense.
+    """
+    own = data.tables[name].model_copy(update={"path": str(path), "table": None})
+    changed = data.model_copy(update={"tables": {**data.tables, name: own}})
+    connection = open_connection()
+    try:
+        connection.create_table("quarantine", schema=QUARANTINE_SCHEMA)
+        raw = read_raw(connection, name, own, database=None, root=path.parent)
+        moment = now.astimezone(UTC).replace(tzinfo=None)
+        quality = _load_table(connection, Reading(name, raw, changed, timezone, moment))
+        return connection.con.sql(f"FROM {name}").to_arrow_table().to_pylist(), quality
+    finally:
+        connection.disconnect()
+
+
 def open_connection() -> Any:
     """Return an Ibis connection to a DuckDB database in memory that may spill to a folder.
 

@@ -1,9 +1,9 @@
 """The commands that keep features fresh between builds."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,12 @@ from pipelines.cli_options import ProjectOption, open_at, say
 from pipelines.terminal import progress
 
 if TYPE_CHECKING:
-    from pipelines.push_features import FeaturePusher, Pushed
+    from pipelines.push_features import Pushed
 
 STDIN = "-"
+
+Line = tuple[int, str]
+Row = Mapping[str, Any]
 
 
 def features_push(
@@ -36,17 +39,25 @@ def features_push(
         raise ConfigurationError("give --table and a file (or -), or --replay alone")
     if follow and source != STDIN:
         raise ConfigurationError("--follow reads standard input: give - as the file")
+    from pipelines.push_features import push_rows
+    from pipelines.push_files import json_rows, read_rows
+
     opened = open_at(project)
     pusher = opened.pusher()
+
+    def push(rows: Sequence[Row]) -> str:
+        return _in_words(push_rows(opened, pusher, str(table), rows))
+
     try:
         if table is None or source is None:
             served = pusher.replay()
             say(f"{served.customers:,} customers served, as of {served.as_of or 'none waited'}")
         elif follow:
-            _follow(pusher, table)
+            _follow(push)
         else:
             with progress("pushing"):
-                say(_in_words(_push_all(pusher, table, source)))
+                said = push(json_rows(sys.stdin) if source == STDIN else read_rows(Path(source)))
+            say(said)
     finally:
         pusher.close()
 
@@ -70,30 +81,18 @@ def features_refresh(
     )
 
 
-def _push_all(pusher: "FeaturePusher", table: str, source: str) -> "Pushed":
-    from pipelines.push_files import json_rows, read_rows
-
-    rows = json_rows(sys.stdin) if source == STDIN else read_rows(Path(source))
-    return pusher.push(table, rows)
-
-
-def _follow(pusher: "FeaturePusher", table: str) -> None:
+def _follow(push: Callable[[Sequence[Row]], str]) -> None:
     from pipelines.push_files import arriving, json_row
 
-    refused = 0
+    def push_lines(lines: Sequence[Line]) -> None:
+        say(push([json_row(*line) for line in lines]))
 
-    def push(lines: Sequence[tuple[int, str]]) -> None:
-        say(_in_words(pusher.push(table, [json_row(*line) for line in lines])))
-
-    for lines in arriving(sys.stdin):
-        refused += _one_by_one_if_refused(push, lines)
+    refused = sum(_one_by_one_if_refused(push_lines, lines) for lines in arriving(sys.stdin))
     if refused:
         raise DataContractError(f"{refused:,} lines were refused; see above")
 
 
-def _one_by_one_if_refused(
-    push: Callable[[Sequence[tuple[int, str]]], None], lines: Sequence[tuple[int, str]]
-) -> int:
+def _one_by_one_if_refused(push: Callable[[Sequence[Line]], None], lines: Sequence[Line]) -> int:
     """Push lines together; if that is refused, each for itself. Return how many were refused."""
     try:
         push(lines)

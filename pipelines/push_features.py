@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from features.contracts.as_of import AsOf
 from features.contracts.layout import Layout
@@ -20,6 +20,9 @@ from features.customer_history import CustomerHistory
 from features.push_log import PushLog
 from features.pushed_rows import check_rows, customers_of
 from features.recomputation import FreshFeatures, recompute
+
+if TYPE_CHECKING:
+    from pipelines.wiring import Project
 
 CUSTOMERS_AT_ONCE = 1_000
 
@@ -164,6 +167,24 @@ class FeaturePusher:
 
     def _present(self) -> datetime:
         return self._clock.moment if self._clock else self._now()
+
+
+def push_rows(
+    project: "Project", pusher: FeaturePusher, table: str, rows: Sequence[Mapping[str, Any]]
+) -> Pushed:
+    """Push rows in canonical columns or in the user's own.
+
+    Raises:
+        DataContractError: if a row is not what it should be; nothing of the push is kept then.
+        FeatureStoreError: see `FeaturePusher.push`.
+    """
+    from pipelines.push_columns import in_canonical_columns
+
+    settings, now = project.settings, project.now.moment
+    canonical = in_canonical_columns(
+        rows, table, settings.data, timezone=settings.timezone, now=now
+    )
+    return pusher.push(table, canonical)
 
 
 def _chunks(customer_ids: Sequence[str]) -> Iterator[Sequence[str]]:
