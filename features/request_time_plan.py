@@ -102,19 +102,24 @@ def request_time_plan(mapped: Mapping[str, frozenset[str]]) -> RequestTimePlan:
     Raises:
         FeatureStoreError: if a feature that moves is derived by what has no twin in NumPy.
     """
+    calendar = of_stage(subjects(mapped), Stage.CALENDAR)
+    return plan_of(derived_together(mapped), [feature.name for feature in calendar])
+
+
+def derived_together(mapped: Mapping[str, frozenset[str]]) -> list[DerivedTogether]:
+    """Return the features that the data can carry by the table that they are derived from."""
     carried = subjects(mapped)
-    moments = unbound_moments()
-    names = [feature.name for subject in carried for feature in subject.features]
-    joined = dict.fromkeys((*names, *CALENDAR), "float64")
     tables = {name: canonical_table(name, mapped) for name in mapped}
+    names = [feature.name for subject in carried for feature in subject.features]
+    joined: Mapping[str, Any] = dict.fromkeys((*names, *CALENDAR), "float64")
     groups = []
     for subject in carried:
-        types: Mapping[str, Any] = joined
+        types = joined
         if subject.prepare is not None:
-            types = dict(part_expression(subject, tables, moments).schema().items())
+            part = part_expression(subject, tables, unbound_moments())
+            types = dict(part.schema().items())
         groups.append(DerivedTogether(subject.features, types, subject.prepare is not None))
-    calendar = [feature.name for feature in of_stage(carried, Stage.CALENDAR)]
-    return plan_of(groups, calendar)
+    return groups
 
 
 class _Translation:
