@@ -164,6 +164,7 @@ class ColumnarOnlineStore(OnlineStore):
     async def close(self) -> None:
         """Close the store; it opens again when it is used again."""
         if self._rows is not None:
+            await self._rows.close_async()
             self._rows.close()
 
     def registered(self, config: RepoConfig, table: FeatureView) -> RowSchema:
