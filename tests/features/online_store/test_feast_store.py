@@ -67,7 +67,10 @@ def feast(online_store: dict[str, Any], tmp_path: Path) -> Iterator[FeatureStore
 
 def write_spend(folder: Path, spend: list[float], **options: Any) -> None:
     segments = [f"segment {value}" for value in spend]
-    columns = {"spend": (pa.float64(), spend), "segment": (pa.string(), segments)}
+    columns: dict[str, Any] = {
+        "spend": (pa.float64(), spend),
+        "segment": (pa.string(), segments),
+    }
     write_rows(folder / "spend.parquet", columns, **options)
 
 
