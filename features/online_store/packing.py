@@ -173,17 +173,15 @@ def _numbers(array: Any) -> NDArray[Any]:
 
 def _with_null_bits(array: Any) -> NDArray[Any]:
     """Return floats with the bits of a null where there is one, and nowhere else."""
-    values = array.to_numpy(zero_copy_only=False)
+    values = np.asarray(array.to_numpy(zero_copy_only=False))
     null = NULL_64 if values.dtype.itemsize == 8 else NULL_32
-    bits = values.view(null.dtype)
-    clashes = bits == null
-    if not array.null_count and not clashes.any():
-        return np.asarray(values)
-    values = values.copy()
-    values[clashes] = np.nan
+    clashes = values.view(null.dtype) == null
+    if clashes.any():
+        values = np.where(clashes, np.nan, values).astype(values.dtype)
     if array.null_count:
+        values = values if values.flags.writeable else values.copy()
         values.view(null.dtype)[array.is_null().to_numpy(zero_copy_only=False)] = null
-    return np.asarray(values)
+    return values
 
 
 def _write_presence(rows: NDArray[np.uint8], layout: RowLayout, arrays: Sequence[Any]) -> None:
