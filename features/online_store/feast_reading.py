@@ -9,12 +9,17 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 from feast.feature_view import FeatureView
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.value_type import ValueType as FeastType
 from numpy.typing import NDArray
 
-from features.online_store.feast_response import ViewAnswer
+from features.online_store.feast_response import (
+    NOT_FOUND,
+    NULL_VALUE,
+    OUTSIDE_MAX_AGE,
+    PRESENT,
+    ViewAnswer,
+)
 from features.online_store.feast_values import EPOCH, MICROS, TO_PROTO, payloads, schema_of
 from features.online_store.row_store import Rows
 from features.online_store.schema import RowSchema, ValueType
@@ -100,7 +105,7 @@ def answer(
             statuses[place] = _statuses(read.stored[name], there)
     stale = _stale(matrix, plan.ttl)
     if stale.any():
-        statuses[(statuses != FieldStatus.NOT_FOUND) & stale] = FieldStatus.OUTSIDE_MAX_AGE
+        statuses[(statuses != NOT_FOUND) & stale] = OUTSIDE_MAX_AGE
         others = {place: _blanked(column, stale) for place, column in others.items()}
     told = ViewAnswer(
         event_micros=np.where(matrix.known, matrix.event_us, 0),
@@ -187,8 +192,10 @@ def _there(read: RowColumns, name: str) -> NDArray[np.bool_]:
 
 
 def _statuses(stored: NDArray[np.bool_], there: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    found = np.where(there, np.uint8(FieldStatus.PRESENT), np.uint8(FieldStatus.NULL_VALUE))
-    return np.where(stored, found, np.uint8(FieldStatus.NOT_FOUND))
+    statuses = np.full(there.shape, NULL_VALUE, dtype=np.uint8)
+    statuses[there] = PRESENT
+    statuses[~stored] = NOT_FOUND
+    return statuses
 
 
 def _blanked(column: list[bytes], stale: NDArray[np.bool_]) -> list[bytes]:
