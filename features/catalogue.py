@@ -67,6 +67,10 @@ class Subject:
     is_whole: bool = False
 
 
+ARRANGED: Mapping[str, Callable[[ir.Table, Sequence[str]], ir.Table]] = {"orders": orders.arrange}
+"""Per canonical table what may be said of its rows once for all moments, where all are in time."""
+
+
 def subjects(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
     """Return the subjects with the features that the mapped tables and columns can carry."""
     names: set[str] = set()

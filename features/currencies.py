@@ -16,7 +16,7 @@ from features.contracts.tables import MONEY, TABLES
 from features.readings import Reading
 from features.value_parsing import parse_identifier
 
-_RATE = "decimal(18, 8)"
+_RATE = "decimal(38, 8)"  # wide enough that no amount times a rate overflows
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Currencies:
         ]
         factor = ibis.cases(*factors, else_=ibis.literal(Decimal(1), _RATE))
         money = {
-            name: (value * factor).try_cast(MONEY)
+            name: (value.cast(_RATE) * factor).try_cast(MONEY)
             for name, value in parsed.items()
             if name in _money_columns(reading.name)
         }

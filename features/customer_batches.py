@@ -8,14 +8,16 @@ faster, and memory stays bounded however long the history is: DuckDB spills what
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.contracts.as_of import AsOf
 from features.contracts.tables import TABLES
@@ -26,6 +28,9 @@ ROWS_PER_BATCH = 1_000_000
 CUSTOMERS_PER_BATCH = 65_536
 
 CODES = "batch_customer_codes"
+
+Arrange = Callable[[ir.Table, Sequence[str]], ir.Table]
+"""From rows and keys to the rows with what each says of those before it in its group of keys."""
 
 
 @dataclass(frozen=True)
@@ -42,106 +47,166 @@ class CustomerBatch:
 
 
 class CustomerBatches:
-    """Canonical tables with customers as numbers, and a view of one batch of each.
+    """Canonical tables with customers as numbers, and views of one batch of each.
 
     Attributes:
         customers: identifiers of the customers, in order: a customer's number is its place.
         views: per canonical table the view of the current batch, as an Ibis table.
+        arranged: the same for tables that are arranged once for all moments, without the rows of
+            `late`.
+        late: the rows of customers with one that was learnt too late for some moment, so that what
+            the rows say of each other depends on the moment. No table of it when nobody has one.
     """
 
     def __init__(
-        self, connection: Any, tables: Mapping[str, ir.Table], read: Sequence[str], newest: AsOf
+        self,
+        connection: Any,
+        tables: Mapping[str, ir.Table],
+        read: Sequence[str],
+        moments: Sequence[AsOf],
+        arrangements: Mapping[str, Arrange],
     ) -> None:
         self._connection = connection
         self._tables = tables
-        self._newest = f"TIMESTAMPTZ '{newest.moment.isoformat()}'"
-        self.customers = self._number_customers()
-        self.views = {name: self._view(name) for name in read}
-        self._made: dict[str, tuple[str, ...]] = {}
+        self._moments = [f"TIMESTAMPTZ '{as_of.moment.isoformat()}'" for as_of in sorted(moments)]
+        self.customers, has_late = self._number_customers()
+        self.views = {name: self._view(f"batch_{name}", self._schema(name)) for name in read}
+        arranged = {
+            name: arrange(self.views[name], ["customer_id"])
+            for name, arrange in arrangements.items()
+            if name in read
+        }
+        self._arrangements = {name: self._compile(table) for name, table in arranged.items()}
+        self.arranged = {
+            name: self._view(f"batch_arranged_{name}", table.schema())
+            for name, table in arranged.items()
+        }
+        self.late = {
+            name: self._view(f"batch_late_{name}", self._schema(name))
+            for name in (arranged if has_late else ())
+        }
+        self._shown: dict[str, str] = {}
 
     def bring_in(self, sql: str) -> None:
-        """Bring in the columns of each table that the query over the views reads."""
+        """Bring in the columns of each table that a query over the views reads."""
         for name in self.views:
-            self._create_view(name, (), f"SELECT * FROM {self._source(name)}")
+            everything = f"SELECT * REPLACE (0::INTEGER AS customer_id) FROM {self._source(name)}"
+            self._run(f"CREATE OR REPLACE TEMP VIEW batch_{name} AS {everything}")
+            self._run(f"CREATE OR REPLACE TEMP VIEW batch_late_{name} AS {everything}")
+        for name, arranged in self._arrangements.items():
+            self._run(f"CREATE OR REPLACE TEMP VIEW batch_arranged_{name} AS {arranged}")
         plan = "\n".join(text for _, text in self._run(f"EXPLAIN {sql}").fetchall())
         words = set(re.findall(r"\w+", plan))
-        for name, table in self._tables.items():
-            if name in self.views:
-                columns = tuple(c for c in table.columns if c in words and c != "customer_id")
-                self._make(name, columns)
+        for name in self.views:
+            self._sort(name, [column for column in self._schema(name) if column in words])
+        for name in self.arranged:
+            self._arrange(name, words)
 
     def batches(self) -> Iterator[CustomerBatch]:
         """Yield the batches in the order of customers, each while the views show it."""
         for batch in self._cut():
-            for name, columns in self._made.items():
-                sql = f"SELECT * FROM batch_all_{name} WHERE {batch.condition}"
-                self._create_view(name, columns, sql)
+            for view, sql in self._shown.items():
+                where = f"WHERE {batch.condition}"
+                self._run(f"CREATE OR REPLACE TEMP VIEW {view} AS {sql} {where}")
             yield batch
 
     def close(self) -> None:
         """Let go of all that was made."""
         for name in self.views:
-            self._run(f"DROP VIEW IF EXISTS batch_{name}")
-            self._run(f"DROP TABLE IF EXISTS batch_all_{name}")
+            for kind in ("", "arranged_", "late_"):
+                self._run(f"DROP VIEW IF EXISTS batch_{kind}{name}")
+                self._run(f"DROP TABLE IF EXISTS all_{kind}{name}")
         self._run(f"DROP TABLE IF EXISTS {CODES}")
 
-    def _source(self, name: str) -> str:
-        return f"({self._connection.compile(self._tables[name])})"
-
-    def _run(self, sql: str) -> Any:
-        return self._connection.raw_sql(sql)
-
-    def _number_customers(self) -> pa.Array:
-        known = f"ordered_at < {self._newest} AND known_at <= {self._newest}"
+    def _number_customers(self) -> tuple[pa.StringArray, bool]:
+        missed = " OR ".join(f"(ordered_at < {t} AND known_at > {t})" for t in self._moments)
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE {CODES} AS SELECT customer_id, "
+            f"CREATE OR REPLACE TEMP TABLE {CODES} AS SELECT customer_id, is_late, "
             "(row_number() OVER (ORDER BY customer_id) - 1)::INTEGER AS code FROM "
-            f"(SELECT DISTINCT customer_id FROM {self._source('orders')} WHERE {known})"
+            f"(SELECT customer_id, bool_or(known_at > ordered_at AND ({missed})) AS is_late "
+            f"FROM {self._source('orders')} WHERE {self._is_known('orders')} GROUP BY ALL)"
         )
-        sql = f"SELECT customer_id FROM {CODES} ORDER BY code"
-        return self._connection.con.sql(sql).to_arrow_table()["customer_id"].combine_chunks()
+        sql = f"SELECT customer_id, is_late FROM {CODES} ORDER BY code"
+        found = self._connection.con.sql(sql).to_arrow_table()
+        return found["customer_id"].combine_chunks(), bool(pc.any(found["is_late"]).as_py())
 
-    def _view(self, name: str) -> ir.Table:
-        schema = dict(self._tables[name].schema().items())
-        return ibis.table(ibis.schema({**schema, "customer_id": "int32"}), name=f"batch_{name}")
+    def _is_known(self, name: str) -> str:
+        newest = self._moments[-1]
+        happened, known = f'"{TABLES[name].event_time}"', "known_at"
+        return (
+            f"({happened} IS NULL OR {happened} < {newest}) "
+            f"AND ({known} IS NULL OR {known} <= {newest})"
+        )
 
-    def _make(self, name: str, columns: Sequence[str]) -> None:
-        event_time = TABLES[name].event_time
-        listed = "".join(f", t.{_quoted(column)}" for column in columns)
-        known = (
-            f"(t.{column} IS NULL OR t.{column} {sign} {self._newest})"
-            for column, sign in ((event_time, "<"), ("known_at", "<="))
+    def _schema(self, name: str) -> dict[str, Any]:
+        return {**dict(self._tables[name].schema().items()), "customer_id": dt.int32}
+
+    def _view(self, view: str, schema: Mapping[str, Any]) -> ir.Table:
+        return ibis.table(ibis.schema(dict(schema)), name=view)
+
+    def _sort(self, name: str, columns: Sequence[str]) -> None:
+        """Bring in the rows that were known by the newest moment, sorted by customer."""
+        listed = ", ".join(
+            "c.code AS customer_id" if column == "customer_id" else f"t.{_quoted(column)}"
+            for column in dict.fromkeys(["customer_id", *columns])
         )
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE batch_all_{name} AS "
-            f"SELECT c.code AS customer_id{listed} "
-            f"FROM {self._source(name)} t JOIN {CODES} c USING (customer_id) "
-            f"WHERE {' AND '.join(known)} ORDER BY c.code, t.{event_time}"
+            f"CREATE OR REPLACE TEMP TABLE all_{name} AS SELECT {listed} "
+            f"FROM (SELECT * FROM {self._source(name)} WHERE {self._is_known(name)}) t "
+            f"JOIN {CODES} c USING (customer_id) ORDER BY c.code"
         )
-        self._made[name] = ("customer_id", *columns)
+        self._show(f"batch_{name}", self._schema(name), f"all_{name}", columns)
 
-    def _create_view(self, name: str, columns: Sequence[str], sql: str) -> None:
-        """Show what the query finds; columns that were not brought in are null."""
-        schema = self._tables[name].schema().items()
-        types = {column: self._connection.compiler.type_mapper.to_string(t) for column, t in schema}
-        shown = ", ".join(
-            _quoted(column)
-            if not columns or column in columns
-            else f"NULL::{sql_type} AS {_quoted(column)}"
-            for column, sql_type in types.items()
+    def _arrange(self, name: str, words: set[str]) -> None:
+        """Arrange the rows of a table, but those of customers with a late one."""
+        self._run(f"CREATE OR REPLACE TEMP VIEW batch_{name} AS {self._shown[f'batch_{name}']}")
+        schema = dict(self.arranged[name].schema().items())
+        columns = [column for column in schema if column in words]
+        listed = ", ".join(map(_quoted, dict.fromkeys(["customer_id", *columns])))
+        codes = f"SELECT code FROM {CODES} WHERE is_late"
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE all_late_{name} AS SELECT * FROM all_{name} "
+            f"WHERE customer_id IN ({codes}) ORDER BY customer_id"
         )
-        self._run(f"CREATE OR REPLACE TEMP VIEW batch_{name} AS SELECT {shown} FROM ({sql})")
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE all_arranged_{name} AS SELECT {listed} "
+            f"FROM ({self._arrangements[name]}) WHERE customer_id NOT IN ({codes}) "
+            "ORDER BY customer_id"
+        )
+        own = [column for column in columns if column in self._schema(name)]
+        self._show(f"batch_arranged_{name}", schema, f"all_arranged_{name}", columns)
+        self._show(f"batch_late_{name}", self._schema(name), f"all_late_{name}", own)
+
+    def _show(
+        self, view: str, schema: Mapping[str, Any], source: str, columns: Sequence[str]
+    ) -> None:
+        """Let a view show a table; columns that were not brought in are null."""
+        sql_type = self._connection.compiler.type_mapper.to_string
+        present = {"customer_id", *columns}
+        shown = (
+            _quoted(column) if column in present else f"NULL::{sql_type(kind)} AS {_quoted(column)}"
+            for column, kind in schema.items()
+        )
+        self._shown[view] = f"SELECT {', '.join(shown)} FROM {source}"
 
     def _cut(self) -> Iterator[CustomerBatch]:
         counted = " UNION ALL ".join(
-            f"SELECT customer_id, count(*) AS n FROM batch_all_{name} GROUP BY ALL"
-            for name in self._made
+            f"SELECT customer_id, count(*) AS n FROM all_{name} GROUP BY ALL" for name in self.views
         )
         sql = f"SELECT customer_id, sum(n)::BIGINT AS n FROM ({counted}) GROUP BY ALL"
         found = self._connection.con.sql(sql).fetchnumpy()
         rows = np.zeros(len(self.customers), np.int64)
         rows[np.asarray(found["customer_id"])] = np.asarray(found["n"])
         return cut_batches(rows)
+
+    def _source(self, name: str) -> str:
+        return f"({self._compile(self._tables[name])})"
+
+    def _compile(self, expression: ir.Table) -> str:
+        return str(self._connection.compile(expression))
+
+    def _run(self, sql: str) -> Any:
+        return self._connection.raw_sql(sql)
 
 
 def cut_batches(rows: "np.typing.NDArray[np.int64]") -> Iterator[CustomerBatch]:

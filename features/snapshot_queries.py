@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from features.catalogue import Stage, Subject, feature_columns_of, of_stage
+from features.catalogue import ARRANGED, Stage, Subject, feature_columns_of, of_stage
 from features.contracts.as_of import AsOf
 from features.contracts.tables import TIME
 from features.customer_batches import CODES, CustomerBatches
@@ -31,7 +31,7 @@ BASE_ROWS = "batch_base_rows"
 BASE = "batch_base"
 
 
-@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), TIME))
+@ibis.udf.scalar.builtin(name="getvariable", signature=(("string",), TIME))  # type: ignore[untyped-decorator] # Ibis has no types
 def _variable(key: str) -> datetime:  # type: ignore[empty-body]
     """Return a variable of DuckDB, which it takes for a constant."""
 
@@ -64,7 +64,9 @@ class SnapshotQueries(AbstractContextManager["SnapshotQueries"]):
             "orders",
             *(name for s in carried if not s.is_whole for name in (s.table, *s.reads)),
         ]
-        self._batches = CustomerBatches(connection, tables, list(dict.fromkeys(read)), max(moments))
+        self._batches = CustomerBatches(
+            connection, tables, list(dict.fromkeys(read)), moments, ARRANGED
+        )
 
     def parts(self) -> Iterator[tuple[AsOf, pa.Table]]:
         """Yield the features of each batch and moment, customers in their order."""
@@ -102,18 +104,29 @@ class SnapshotQueries(AbstractContextManager["SnapshotQueries"]):
 
         Ibis takes much longer for all parts together than for each alone.
         """
-        as_of, views = _variable(MOMENT), self._batches.views
         whole = {id(subject): name for name, subject in self._whole.items()}
         joins, columns = [], []
         for place, subject in enumerate(of_rows(carried)):
             if subject.is_whole:
                 part = whole[id(subject)]
             else:
-                part = f"({self._compile(part_expression(subject, views, as_of))})"
+                part = f"({self._compile(self._part(subject))})"
             joins.append(f"LEFT JOIN {part} p{place} ON p{place}.customer_id = k.customer_id")
             columns += [f'p{place}."{f.name}"::DOUBLE AS "{f.name}"' for f in subject.features]
-        everyone = self._compile(customers_known(views, as_of))
+        everyone = self._compile(customers_known(self._batches.views, _variable(MOMENT)))
         return f"SELECT k.*, {', '.join(columns)} FROM ({everyone}) k {' '.join(joins)}"
+
+    def _part(self, subject: Subject) -> ir.Table:
+        """Return the features of one subject, from rows that were arranged where that may be."""
+        batches, as_of = self._batches, _variable(MOMENT)
+        if subject.table not in batches.arranged:
+            return part_expression(subject, batches.views, as_of)
+        tables = {**batches.views, **batches.arranged}
+        part = part_expression(subject, tables, as_of)
+        if not batches.late:
+            return part
+        # No customer is in both.
+        return part.union(part_expression(subject, {**tables, **batches.late}, as_of))
 
     def _base(self) -> ir.Table:
         """Return the table of the whole base, from a first pass for the features that it reads."""

@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,15 +18,13 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 def snapshot_schema(columns: Sequence[str]) -> pa.Schema:
     """Return the schema of a snapshot with these features."""
-    return pa.schema(
-        [
-            ("customer_id", pa.string()),
-            ("as_of", TIMESTAMP),
-            ("known_at", TIMESTAMP),
-            (SNAPSHOT_EPOCH, pa.float64()),
-            *((name, pa.float64()) for name in columns),
-        ]
-    )
+    fields: dict[str, Any] = {
+        "customer_id": pa.string(),
+        "as_of": TIMESTAMP,
+        "known_at": TIMESTAMP,
+        **dict.fromkeys((SNAPSHOT_EPOCH, *columns), pa.float64()),
+    }
+    return pa.schema(fields)
 
 
 class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
@@ -59,16 +58,16 @@ class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
         self._wait()
         self.rows += part.num_rows
         moment = pa.repeat(pa.scalar(self._as_of.moment, TIMESTAMP), part.num_rows)
-        times = {
+        times: dict[str, Any] = {
             "as_of": moment,
             # Only rows known by the moment went in, so the features were knowable at the moment.
             "known_at": moment,
             SNAPSHOT_EPOCH: pa.repeat(self._as_of.moment.timestamp(), part.num_rows),
         }
-        arrays = [
-            times[name] if name in times else part.column(name) for name in self._schema.names
-        ]
-        whole = pa.Table.from_arrays(arrays, schema=self._schema)
+        part = part.drop_columns([name for name in times if name in part.column_names])
+        for name, values in times.items():
+            part = part.append_column(name, values)
+        whole = part.select(self._schema.names).cast(self._schema)
         self._pending = self._thread.submit(self._writer.write_table, whole, whole.num_rows or 1)
 
     def finish(self) -> None:

@@ -26,7 +26,7 @@ Not `test*`: there are people called Testa and Testerman.
 """
 
 Currency = Annotated[str, Field(pattern=r"^\S(.*\S)?$", max_length=20)]
-Rate = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8)]
+Rate = Annotated[Decimal, Field(gt=0, lt=1_000_000, decimal_places=8)]
 
 
 class Section(BaseModel):

@@ -9,16 +9,21 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 from feast.feature_view import FeatureView
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.value_type import ValueType as FeastType
 from numpy.typing import NDArray
 
-from features.online_store.feast_response import ViewAnswer
+from features.online_store.feast_response import (
+    NOT_FOUND,
+    NULL_VALUE,
+    OUTSIDE_MAX_AGE,
+    PRESENT,
+    ViewAnswer,
+)
 from features.online_store.feast_values import EPOCH, MICROS, TO_PROTO, payloads, schema_of
 from features.online_store.row_store import Rows
 from features.online_store.schema import RowSchema, ValueType
-from features.online_store.unpacking import RowColumns, RowMatrix, unpack_columns, unpack_matrix
+from features.online_store.unpacking import MatrixUnpacker, RowColumns, RowMatrix, unpack_columns
 
 Schemas = Mapping[int, RowSchema]
 FeastRow = tuple[datetime | None, dict[str, Value] | None]
@@ -34,6 +39,7 @@ class ReadingPlan:
         full_names: their names in a response that says the view as well.
         wanted: the features with the types that the view declares.
         floats: those that are float64, read as one matrix; `float_places` says which they are.
+        unpacker: reads that matrix.
         others: the rest, read as columns; `other_places` says which they are.
         ttl: how old values may be; None if they never age.
     """
@@ -47,6 +53,7 @@ class ReadingPlan:
         self.float_places = tuple(place for place, yes in enumerate(is_float) if yes)
         self.other_places = tuple(place for place, yes in enumerate(is_float) if not yes)
         self.floats = _part(self.wanted, [features[place] for place in self.float_places])
+        self.unpacker = MatrixUnpacker(self.floats)
         self.others = _part(self.wanted, [features[place] for place in self.other_places])
         self.ttl = view.ttl or None
 
@@ -82,7 +89,7 @@ def answer(
     A value older than the ttl of its view is blanked and says OUTSIDE_MAX_AGE, as the historical
     join of Feast blanks it; a null says NULL_VALUE.
     """
-    matrix = unpack_matrix(rows, plan.floats, schemas)
+    matrix = plan.unpacker.unpack(rows, schemas)
     statuses = np.empty((len(plan.features), len(rows)), dtype=np.uint8)
     numbers = np.ascontiguousarray(matrix.values.T)
     statuses[list(plan.float_places)] = _statuses(matrix.stored.T, ~np.isnan(numbers))
@@ -98,7 +105,7 @@ def answer(
             statuses[place] = _statuses(read.stored[name], there)
     stale = _stale(matrix, plan.ttl)
     if stale.any():
-        statuses[(statuses != FieldStatus.NOT_FOUND) & stale] = FieldStatus.OUTSIDE_MAX_AGE
+        statuses[(statuses != NOT_FOUND) & stale] = OUTSIDE_MAX_AGE
         others = {place: _blanked(column, stale) for place, column in others.items()}
     told = ViewAnswer(
         event_micros=np.where(matrix.known, matrix.event_us, 0),
@@ -185,8 +192,10 @@ def _there(read: RowColumns, name: str) -> NDArray[np.bool_]:
 
 
 def _statuses(stored: NDArray[np.bool_], there: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    found = np.where(there, np.uint8(FieldStatus.PRESENT), np.uint8(FieldStatus.NULL_VALUE))
-    return np.where(stored, found, np.uint8(FieldStatus.NOT_FOUND))
+    statuses = np.full(there.shape, NULL_VALUE, dtype=np.uint8)
+    statuses[there] = PRESENT
+    statuses[~stored] = NOT_FOUND
+    return statuses
 
 
 def _blanked(column: list[bytes], stale: NDArray[np.bool_]) -> list[bytes]:

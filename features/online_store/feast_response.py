@@ -8,6 +8,7 @@ customers with sixty features take six milliseconds instead of hundreds.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus, GetOnlineFeaturesResponse
@@ -18,6 +19,12 @@ from numpy.typing import NDArray
 from features.contracts.vectors import FloatMatrix
 
 MICROS = 1_000_000
+
+# Looking names up in Feast's enumeration takes longer than reading a feature.
+PRESENT = int(FieldStatus.PRESENT)
+NULL_VALUE = int(FieldStatus.NULL_VALUE)
+NOT_FOUND = int(FieldStatus.NOT_FOUND)
+OUTSIDE_MAX_AGE = int(FieldStatus.OUTSIDE_MAX_AGE)
 
 LENGTH_DELIMITED, FIXED_64 = 2, 1
 
@@ -88,7 +95,7 @@ def _float_values(answer: ViewAnswer) -> list[bytes]:
     laid[..., : len(_DOUBLE)] = np.frombuffer(_DOUBLE, dtype=np.uint8)
     little = np.ascontiguousarray(answer.floats, dtype="<f8")
     laid[..., len(_DOUBLE) :] = little.view(np.uint8).reshape(features, count, 8)
-    absent = answer.statuses[list(answer.float_rows)] != FieldStatus.PRESENT
+    absent = answer.statuses[list(answer.float_rows)] != PRESENT
     if not absent.any():
         return [own.tobytes() for own in laid]
     laid[..., 1][absent] = 0  # a message of no bytes: nothing after the length is kept
@@ -105,17 +112,21 @@ def _messages(payloads: Iterable[bytes]) -> bytes:
 
 def _moments(answer: ViewAnswer) -> bytes:
     """Return the n event times, the same for every feature of the view."""
-    different, places = np.unique(answer.event_micros, return_inverse=True)
-    written = []
-    for micros in different.tolist():
-        seconds, rest = divmod(micros, MICROS)
-        stamp: bytes = Timestamp(seconds=seconds, nanos=rest * 1_000).SerializeToString()
-        written.append(TIMESTAMPS + _varint(len(stamp)) + stamp)
-    if len(written) == 1:
-        return written[0] * len(places)
+    micros = answer.event_micros
+    if len(micros) and (micros == micros[0]).all():
+        return _moment(int(micros[0])) * len(micros)
+    different, places = np.unique(micros, return_inverse=True)
+    written = [_moment(moment) for moment in different.tolist()]
     return b"".join([written[place] for place in places.tolist()])
 
 
+def _moment(micros: int) -> bytes:
+    seconds, rest = divmod(micros, MICROS)
+    stamp: bytes = Timestamp(seconds=seconds, nanos=rest * 1_000).SerializeToString()
+    return TIMESTAMPS + _varint(len(stamp)) + stamp
+
+
+@lru_cache(maxsize=4_096)
 def _varint(number: int) -> bytes:
     if number < 0x80:
         return bytes([number])

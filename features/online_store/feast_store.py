@@ -18,7 +18,7 @@ from feast import Entity, FeatureView, RepoConfig
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.metrics import track_feature_statuses
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus, GetOnlineFeaturesResponse
+from feast.protos.feast.serving.ServingService_pb2 import GetOnlineFeaturesResponse
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ from features.online_store.feast_reading import (
     answer,
     feast_rows,
 )
-from features.online_store.feast_response import extend
+from features.online_store.feast_response import NOT_FOUND, extend
 from features.online_store.feast_values import columns_of_protos, key_of, micros, schema_of
 from features.online_store.packing import NO_TIME, pack
 from features.online_store.row_store import Rows, RowStore
@@ -164,6 +164,7 @@ class ColumnarOnlineStore(OnlineStore):
     async def close(self) -> None:
         """Close the store; it opens again when it is used again."""
         if self._rows is not None:
+            await self._rows.close_async()
             self._rows.close()
 
     def registered(self, config: RepoConfig, table: FeatureView) -> RowSchema:
@@ -221,7 +222,7 @@ class ColumnarOnlineStore(OnlineStore):
             unpack = partial(answer, self._plans.of(view, features), full_names=full_names)
             told = self._understood(config, stored_name(config, view), rows, unpack)
             extend(response, told)
-            missing = int(np.count_nonzero(told.statuses == FieldStatus.NOT_FOUND))
+            missing = int(np.count_nonzero(told.statuses == NOT_FOUND))
             track_feature_statuses(view.name, told.statuses.size - missing, missing)
         if with_versions:
             tell_versions(response, grouped)

@@ -40,12 +40,9 @@ class MatrixPlan:
         self._takes = [
             take for block in layout.blocks for take in _takes(block, schema, layout, wanted)
         ]
-        self._whole_block = self._one_block_in_order(len(wanted.names))
 
     def numbers(self, group: RowGroup) -> FloatMatrix:
         """Return k x f numbers of k rows."""
-        if self._whole_block is not None:
-            return np.array(self._whole_block.view(group.fixed), dtype=np.float64, order="C")
         values = np.full((len(group.rows), len(self.stored)), np.nan)
         for take in self._takes:
             numbers = take.block.view(group.fixed)[:, take.source]
@@ -55,16 +52,17 @@ class MatrixPlan:
                 values[rows, take.target[places]] = NULL_NUMBER
         return values
 
-    def _one_block_in_order(self, columns: int) -> Block | None:
-        """Return the block that is the whole matrix, if there is one: then one copy will do."""
-        if len(self._takes) != 1 or self._takes[0].block.dtype != "<f8":
+    def block_in_order(self) -> tuple[Block, NDArray[np.intp] | None] | None:
+        """Return the one block of doubles that has every wanted feature, if there is such a one.
+
+        With it come the places of the wanted features in it, None if it is the matrix as it stands.
+        """
+        if len(self._takes) != 1 or not self.stored.all() or self._takes[0].block.dtype != "<f8":
             return None
-        take, everything = self._takes[0], np.arange(columns)
-        is_whole = len(take.block.features) == columns
-        in_order = np.array_equal(take.source, everything) and np.array_equal(
-            take.target, everything
-        )
-        return take.block if is_whole and in_order else None
+        take = self._takes[0]
+        order = take.source[np.argsort(take.target)]
+        is_matrix = np.array_equal(order, np.arange(len(take.block.features)))
+        return take.block, None if is_matrix else order
 
 
 def presence_bits(group: RowGroup) -> NDArray[np.uint8]:

@@ -22,6 +22,8 @@ from feast.value_type import ValueType as FeastType
 
 from features.contracts.errors import FeatureStoreError
 
+VIEWS = "SELECT view_name, sql FROM duckdb_views() WHERE temporary AND NOT internal"
+
 
 @dataclass(frozen=True)
 class OfflineWindow:
@@ -153,17 +155,22 @@ class OfflineWindow:
 
 
 def _stream(table: Any, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of an Ibis table as they come.
-
-    While DuckDB streams, its connection answers nobody else.
-    """
+    """Yield the rows of an Ibis table as they come."""
     backend = table.get_backend()
-    if backend.name == "duckdb":  # whose current releases Ibis cannot stream from
-        reader = backend.con.sql(backend.compile(table)).to_arrow_reader(rows)
-    else:
-        reader = table.to_pyarrow_batches(chunk_size=rows)
-    with reader:
-        yield from reader
+    if backend.name != "duckdb":
+        yield from table.to_pyarrow_batches(chunk_size=rows)
+        return
+    # Ibis cannot stream from DuckDB's current releases, so we do, on a connection of our own: while
+    # one streams it answers nobody else. It has to be told what Ibis calls the files.
+    query = backend.compile(table)
+    views = backend.con.execute(VIEWS).fetchall()
+    with backend.con.cursor() as own:
+        own.execute("SET TimeZone = 'UTC'")
+        for name, definition in views:
+            if name in query:
+                own.execute(definition)
+        with own.sql(query).to_arrow_reader(rows) as reader:
+            yield from reader
 
 
 def _evenly(read: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

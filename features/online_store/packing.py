@@ -79,14 +79,16 @@ def pack(
     if n == 0:
         return []
     layout = layout_of(schema)
-    body = np.zeros((n, layout.fixed_bytes), dtype=np.uint8)
+    rows = np.zeros((n, layout.fixed_bytes + CHECK_BYTES), dtype=np.uint8)
     created = np.full(n, NO_TIME) if created_us is None else created_us
-    _write_header(body, schema.fingerprint, event_us, created)
-    _write_values(body, layout, arrays)
-    _write_presence(body, layout, arrays)
+    _write_header(rows, schema.fingerprint, event_us, created)
+    _write_values(rows, layout, arrays)
+    _write_presence(rows, layout, arrays)
     if layout.variable:
-        return _joined(body, [arrays[i] for i in layout.variable])
-    return _checked(body)
+        return _joined(rows, layout, [arrays[i] for i in layout.variable])
+    checks = np.fromiter(map(crc32, _as_bytes(rows, layout.fixed_bytes)), dtype="<u4", count=n)
+    rows[:, layout.fixed_bytes :] = checks.view(np.uint8).reshape(n, CHECK_BYTES)
+    return _as_bytes(rows, rows.shape[1])
 
 
 def row_times(row: bytes) -> tuple[int, int]:
@@ -138,21 +140,21 @@ def _cast(column: Any, name: str, kind: ValueType, n: int) -> Any:
 
 
 def _write_header(
-    body: NDArray[np.uint8],
+    rows: NDArray[np.uint8],
     fingerprint: int,
     event_us: NDArray[np.int64],
     created_us: NDArray[np.int64],
 ) -> None:
     start = MAGIC + fingerprint.to_bytes(4, "little")
-    body[:, :EVENT_AT] = np.frombuffer(start, dtype=np.uint8)
+    rows[:, :EVENT_AT] = np.frombuffer(start, dtype=np.uint8)
     for offset, times in ((EVENT_AT, event_us), (CREATED_AT, created_us)):
         big_endian = stored_times(times).astype(">u8")
-        body[:, offset : offset + 8] = big_endian.view(np.uint8).reshape(-1, 8)
+        rows[:, offset : offset + 8] = big_endian.view(np.uint8).reshape(-1, 8)
 
 
-def _write_values(body: NDArray[np.uint8], layout: RowLayout, arrays: Sequence[Any]) -> None:
+def _write_values(rows: NDArray[np.uint8], layout: RowLayout, arrays: Sequence[Any]) -> None:
     for block in layout.blocks:
-        target = block.view(body)
+        target = block.view(rows)
         for place, feature in enumerate(block.features):
             target[:, place] = _numbers(arrays[feature])
 
@@ -171,47 +173,38 @@ def _numbers(array: Any) -> NDArray[Any]:
 
 def _with_null_bits(array: Any) -> NDArray[Any]:
     """Return floats with the bits of a null where there is one, and nowhere else."""
-    values = array.to_numpy(zero_copy_only=False)
+    values = np.asarray(array.to_numpy(zero_copy_only=False))
     null = NULL_64 if values.dtype.itemsize == 8 else NULL_32
-    bits = values.view(null.dtype)
-    clashes = bits == null
-    if not array.null_count and not clashes.any():
-        return np.asarray(values)
-    values = values.copy()
-    values[clashes] = np.nan
+    clashes = values.view(null.dtype) == null
+    if clashes.any():
+        values = np.where(clashes, np.nan, values).astype(values.dtype)
     if array.null_count:
+        values = values if values.flags.writeable else values.copy()
         values.view(null.dtype)[array.is_null().to_numpy(zero_copy_only=False)] = null
-    return np.asarray(values)
+    return values
 
 
-def _write_presence(body: NDArray[np.uint8], layout: RowLayout, arrays: Sequence[Any]) -> None:
+def _write_presence(rows: NDArray[np.uint8], layout: RowLayout, arrays: Sequence[Any]) -> None:
     if layout.flagged:
-        flags = np.ones((len(body), len(layout.flagged)), dtype=np.bool_)
+        flags = np.ones((len(rows), len(layout.flagged)), dtype=np.bool_)
         for bit, feature in enumerate(layout.flagged):
             if arrays[feature].null_count:
                 flags[:, bit] = arrays[feature].is_valid().to_numpy(zero_copy_only=False)
-        body[:, layout.bits_offset :] = np.packbits(flags, axis=1, bitorder="little")
+        bits = np.packbits(flags, axis=1, bitorder="little")
+        rows[:, layout.bits_offset : layout.fixed_bytes] = bits
 
 
-def _checked(body: NDArray[np.uint8]) -> list[bytes]:
-    n, width = body.shape
-    rows = np.empty((n, width + CHECK_BYTES), dtype=np.uint8)
-    rows[:, :width] = body
-    checks = np.fromiter(map(crc32, _as_bytes(body)), dtype="<u4", count=n)
-    rows[:, width:] = checks.view(np.uint8).reshape(n, CHECK_BYTES)
-    return _as_bytes(rows)
-
-
-def _joined(body: NDArray[np.uint8], variable: Sequence[Any]) -> list[bytes]:
-    fixed = pa.array(_as_bytes(body), pa.large_binary())
+def _joined(rows: NDArray[np.uint8], layout: RowLayout, variable: Sequence[Any]) -> list[bytes]:
+    fixed = pa.array(_as_bytes(rows, layout.fixed_bytes), pa.large_binary())
     parts = [array.cast(pa.large_binary()).fill_null(b"") for array in variable]
     nothing = pa.scalar(b"", pa.large_binary())
-    rows = pc.binary_join_element_wise(fixed, *parts, nothing).to_pylist()
-    return [row + crc32(row).to_bytes(CHECK_BYTES, "little") for row in rows]
+    bodies = pc.binary_join_element_wise(fixed, *parts, nothing).to_pylist()
+    return [body + crc32(body).to_bytes(CHECK_BYTES, "little") for body in bodies]
 
 
-def _as_bytes(matrix: NDArray[np.uint8]) -> list[bytes]:
-    """Return each row of a matrix in C order as bytes."""
-    n, width = matrix.shape
-    rows: list[bytes] = np.ndarray((n,), f"V{width}", matrix).tolist()
-    return rows
+def _as_bytes(matrix: NDArray[np.uint8], width: int) -> list[bytes]:
+    """Return the first bytes of each row of a matrix."""
+    starts: list[bytes] = np.ndarray(
+        (len(matrix),), f"V{width}", matrix, 0, (matrix.strides[0],)
+    ).tolist()
+    return starts

@@ -28,8 +28,12 @@ class ViewNames:
         """Every schema of the view."""
         return f"{self.start}:schemas"
 
+    def beside(self, stage: str) -> str:
+        """The rows of a refresh under way; a new name every time, for its writers may be late."""
+        return f"{self.start}:refresh:{stage}"
+
     @property
     def all(self) -> tuple[str, ...]:
         """Every key, in the order that the scripts expect."""
-        beside, leaving = f"{self.start}:refresh", f"{self.start}:old"
-        return self.state, self.live, beside, self.schemas, leaving
+        pushed, leaving = f"{self.start}:pushed", f"{self.start}:old"
+        return self.state, self.live, pushed, self.schemas, leaving, self.beside("")

@@ -19,7 +19,7 @@ from features.online_store import redis_scripts as scripts
 from features.online_store.packing import time_in_row
 from features.online_store.redis_connection import RedisConnection
 from features.online_store.redis_names import ViewNames
-from features.online_store.redis_running import run
+from features.online_store.redis_running import ROWS_PER_STEP, run, set_rows, state_of
 from features.online_store.row_store import (
     Rows,
     ViewStatus,
@@ -29,9 +29,6 @@ from features.online_store.row_store import (
     unregistered,
 )
 from features.online_store.schema import RowSchema
-
-ROWS_PER_SCRIPT = 500
-"""Rows written in one step: long enough to be fast, short enough for readers to wait."""
 
 KEYS_PER_QUERY = 5_000
 SAMPLED_ROWS = 1_000
@@ -96,18 +93,14 @@ class RedisRows:
         progress: int | None = None,
     ) -> None:
         """Write rows; of rows of one customer the newest stays."""
-        target = ["any", ""] if refresh is None else ["one", refresh]
         keys, rows = newest_of_each(keys, rows)
-        calls = [
-            (
-                *target,
-                *keys[start : start + ROWS_PER_SCRIPT],
-                *rows[start : start + ROWS_PER_SCRIPT],
-            )
-            for start in range(0, max(len(keys), 1), ROWS_PER_SCRIPT)
-        ]
-        self._run("writing rows", view, refresh, scripts.WRITE, *calls)
-        if progress is not None and refresh is not None:
+        if refresh is None or not self._write_beside(view, keys, rows, refresh):
+            calls = [
+                (*keys[start : start + ROWS_PER_STEP], *rows[start : start + ROWS_PER_STEP])
+                for start in range(0, max(len(keys), 1), ROWS_PER_STEP)
+            ]
+            self._run("writing rows", view, refresh, scripts.PUSH, *calls)
+        elif progress is not None:
             # Not in one step with the rows: a failed step would not stop the one behind it.
             self._run("writing rows", view, refresh, scripts.NOTE_PROGRESS, (refresh, progress))
 
@@ -143,8 +136,8 @@ class RedisRows:
     def delete_rows(self, view: str, keys: Sequence[bytes]) -> int:
         """Forget customers."""
         calls = [
-            tuple(keys[start : start + ROWS_PER_SCRIPT])
-            for start in range(0, len(keys), ROWS_PER_SCRIPT)
+            tuple(keys[start : start + ROWS_PER_STEP])
+            for start in range(0, len(keys), ROWS_PER_STEP)
         ]
         return sum(self._run("deleting rows", view, None, scripts.DELETE, *calls))
 
@@ -172,13 +165,8 @@ class RedisRows:
 
     def drop_view(self, view: str) -> None:
         """Remove a view."""
-        self._server.write(
-            "dropping a view",
-            lambda client: (
-                client.unlink(*self._names(view).all),
-                client.srem(self._views, view),
-            ),
-        )
+        self._run("dropping a view", view, None, scripts.DROP, ())
+        self._server.write("dropping a view", lambda client: client.srem(self._views, view))
 
     def views(self) -> tuple[str, ...]:
         """Return the names of the views."""
@@ -223,6 +211,31 @@ class RedisRows:
         for view in views:
             for part in parts:
                 pipeline.hmget(self._names(view).live, part)
+
+    def _write_beside(
+        self, view: str, keys: Sequence[bytes], rows: Sequence[bytes], refresh: str
+    ) -> bool:
+        """Write rows of a refresh under way; return False if it is the live one already.
+
+        A script would be half as fast, and is not needed where one refresh alone writes. Should it
+        end meanwhile, its writers clear up behind themselves.
+        """
+        names = self._names(view)
+        state = self._server.write("writing rows", lambda client: state_of(client, names))
+        if not state.is_registered:
+            raise unregistered(view)
+        if state.refresh == refresh:
+            beside = names.beside(state.stage)
+            after = self._server.write(
+                "writing rows", lambda client: set_rows(client, names, beside, keys, rows)
+            )
+            if after == state:
+                return True
+            self._server.write("clearing up", lambda client: client.unlink(beside))
+            state = after
+        if state.live != refresh:
+            raise displaced(view, refresh, state.refresh)
+        return False
 
     def _keep(self, view: str, refresh: str, after: bytes) -> None:
         cursor = NOTHING

@@ -13,7 +13,9 @@ PAGE_BYTES = 16_384
 """Some thirty customers with sixty features: fewer pages to split and to find than with 4096."""
 
 CACHE_KIBIBYTES = 65_536
-MEMORY_MAP_BYTES = 1 << 30
+
+LOG_BYTES = 64 << 20
+"""How far the write-ahead log may grow: the longer, the less often a page is written twice."""
 
 BUILD = "run `bellwether features build`"
 
@@ -80,7 +82,7 @@ class Connections:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-            connection.execute(f"PRAGMA mmap_size = {MEMORY_MAP_BYTES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // PAGE_BYTES}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -93,7 +95,12 @@ def sqlite_at_work(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise FeatureStoreError(f"{doing} in {path} failed: {error}; {_advice(error)}") from error
+        raise sqlite_failed(doing, path, error) from error
+
+
+def sqlite_failed(doing: str, path: Path, error: Exception) -> FeatureStoreError:
+    """Return what SQLite has to say, in our words."""
+    return FeatureStoreError(f"{doing} in {path} failed: {error}; {_advice(error)}")
 
 
 def _advice(error: Exception) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from features.online_store.packing import time_from_row, time_in_row
 from features.online_store.row_store import Rows, ViewStatus, displaced, unregistered
 from features.online_store.schema import RowSchema
-from features.online_store.sqlite_connections import Connections, sqlite_at_work
+from features.online_store.sqlite_connections import Connections, sqlite_at_work, sqlite_failed
 from features.online_store.sqlite_tables import CATALOGUE, ViewTables
 
 KEYS_PER_QUERY = (1, 16, 128, 1024)
@@ -90,14 +90,16 @@ class SqliteRows:
 
     def read_rows(self, views: Sequence[str], keys: Sequence[bytes]) -> list[Rows]:
         """Return rows per view, in the order of the keys."""
-        with self._reading("reading rows") as database:
-            if len(views) == 1 and len(keys) <= KEYS_PER_QUERY[-1]:
-                return [self._find(database, views[0], keys)]
-            database.execute("BEGIN")  # so that every query sees one state of the store
+        try:  # as _reading does, but at half the price of a single customer
+            database = self._connections.take()
             try:
-                return [self._find(database, view, keys) for view in views]
+                if len(views) == 1 and len(keys) <= KEYS_PER_QUERY[-1]:
+                    return [self._find(database, views[0], keys)]
+                return self._find_in_all(database, views, keys)
             finally:
-                database.execute("COMMIT")
+                self._connections.give_back(database)
+        except (sqlite3.Error, OSError) as error:
+            raise sqlite_failed("reading rows", self._path, error) from error
 
     async def read_rows_async(self, views: Sequence[str], keys: Sequence[bytes]) -> list[Rows]:
         """Return what `read_rows` returns, read by another thread."""
@@ -211,20 +213,37 @@ class SqliteRows:
     def _tables(self, view: str) -> ViewTables:
         return ViewTables(f"{self._project}/{view}")
 
+    def _find_in_all(
+        self, database: sqlite3.Connection, views: Sequence[str], keys: Sequence[bytes]
+    ) -> list[Rows]:
+        database.execute("BEGIN")  # so that every query sees one state of the store
+        try:
+            return [
+                [
+                    row
+                    for start in range(0, len(keys), KEYS_PER_QUERY[-1])
+                    for row in self._find(database, view, keys[start : start + KEYS_PER_QUERY[-1]])
+                ]
+                for view in views
+            ]
+        finally:
+            database.execute("COMMIT")
+
     def _find(self, database: sqlite3.Connection, view: str, keys: Sequence[bytes]) -> Rows:
-        rows: Rows = []
-        for start in range(0, len(keys), KEYS_PER_QUERY[-1]):
-            asked = keys[start : start + KEYS_PER_QUERY[-1]]
-            size = next(size for size in KEYS_PER_QUERY if size >= len(asked))
-            filled = [*asked, *[None] * (size - len(asked))]
-            try:
-                by_key = dict(database.execute(self._query(view, size), filled))
-            except sqlite3.OperationalError as error:
-                if "no such table" not in str(error):
-                    raise
-                return [None] * len(keys)  # nobody has registered the view
-            rows.extend(map(by_key.get, asked))
-        return rows
+        n = len(keys)
+        size = 1 if n == 1 else next(size for size in KEYS_PER_QUERY if size >= n)
+        asked = keys if n == size else [*keys, *[None] * (size - n)]
+        try:
+            answer = database.execute(self._query(view, size), asked)
+            if n == 1:
+                found = answer.fetchone()
+                return [found and found[1]]
+            by_key = dict(answer.fetchall())
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return [None] * n  # nobody has registered the view
+        return list(map(by_key.get, keys))
 
     def _query(self, view: str, keys: int) -> str:
         query = self._queries.get((view, keys))

@@ -5,6 +5,7 @@ rows through here, so honesty in time is decided in one place.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -15,7 +16,7 @@ from features.transforms.calendar import FEATURES, calendar_values
 CALENDAR = tuple(feature.name for feature in FEATURES)
 """Columns of the table of moments beside `as_of`."""
 
-Moments = ir.Table | ir.TimestampScalar
+Moments: TypeAlias = ir.Table | ir.TimestampScalar
 """A table of moments as `moments_table` makes it; or a single one, engines are quicker with one."""
 
 
@@ -39,7 +40,9 @@ def rows_known_at(rows: ir.Table, moments: Moments, *, event_time: str) -> ir.Ta
     known = each_moment(
         rows, moments, lambda rows, as_of: [rows[event_time] < as_of, rows.known_at <= as_of]
     )
-    return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known[event_time]))
+    # Rows that were arranged before carry the seconds of their event time.
+    happened = known.seconds if "seconds" in known.columns else epoch_seconds(known[event_time])
+    return known.mutate(age_seconds=epoch_seconds(known.as_of) - happened)
 
 
 def each_moment(

@@ -1,6 +1,6 @@
 """Features from orders: how many and how much, lately, a year ago and ever."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import ibis
@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from features.contracts.features import DAY_SECONDS, Feature
 from features.contracts.tables import CANCELLED, COMPLETED
 from features.transforms.exact import count, ratio, total, within
-from features.transforms.known import epoch_seconds, rows_known_at
+from features.transforms.known import Moments, epoch_seconds, rows_known_at
 
 WINDOWS_DAYS = (7, 14, 30, 60, 90, 180, 365, 730)
 SEASON_DAYS = (30, 90)
@@ -23,19 +23,33 @@ WEEKS_90D = 13
 NO_ORDER = "no completed order yet"
 
 
-def prepare(orders: ir.Table, moments: ir.Table) -> ir.Table:
+def prepare(orders: ir.Table, moments: Moments) -> ir.Table:
     """Return the orders known at each moment, with the columns that the features below read."""
     rows = rows_known_at(orders, moments, event_time="ordered_at")
-    rows = rows.mutate(
-        is_order=rows.status == COMPLETED,
+    if "rhythm_gap_seconds" not in rows.columns:
+        rows = arrange(rows, ["customer_id", "as_of"])
+    return rows.mutate(
         discount=rows.discount.fill_null(0),
-        day=epoch_seconds(rows.ordered_at) // DAY_SECONDS,
         # Like the windows: an order of exactly seven days ago is of the last week.
         weeks_ago=(rows.age_seconds - 1) // (7 * DAY_SECONDS),
     )
+
+
+def arrange(orders: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """Return the orders with what each says of those before it in its group of `keys`.
+
+    Whoever computes many moments may do this once, with the customer as the only key, for customers
+    all of whose orders were learnt in time for each moment: what is said looks back only, so that
+    the orders after a moment change nothing of those before it.
+    """
+    rows = orders.mutate(
+        is_order=orders.status == COMPLETED,
+        seconds=epoch_seconds(orders.ordered_at),
+    )
+    rows = rows.mutate(day=rows.seconds // DAY_SECONDS)
     # From one completed order to the next. Orders of one moment may come in any order: no gap.
-    own = ibis.window(group_by=["customer_id", "as_of", "is_order"], order_by="ordered_at")
-    rows = rows.mutate(gap_seconds=rows.age_seconds.lag().over(own) - rows.age_seconds)
+    own = ibis.window(group_by=[*keys, "is_order"], order_by="ordered_at")
+    rows = rows.mutate(gap_seconds=rows.seconds - rows.seconds.lag().over(own))
     # Orders less than a day apart are one visit: they say nothing of the customer's rhythm.
     is_rhythm = rows.is_order & (rows.gap_seconds >= DAY_SECONDS)
     return rows.mutate(rhythm_gap_seconds=is_rhythm.ifelse(rows.gap_seconds, ibis.null("int64")))
@@ -59,11 +73,10 @@ def _decayed(rows: ir.Table, days: int) -> ir.Value:
 
 
 def _weeks(rows: ir.Table) -> ir.Value:
-    # One bit a week: to count different weeks would be to keep them all.
-    one = ibis.literal(1, "int64")
-    weeks = recent(rows, 90).ifelse(one << recent(rows, 90).ifelse(rows.weeks_ago, 0), 0).bit_or()
-    bits = [(weeks >> week) & one for week in range(WEEKS_90D)]
-    return sum(bits[1:], bits[0])
+    # One flag a week: to count different weeks would be to keep them all.
+    lately = recent(rows, 90)
+    flags = [(lately & (rows.weeks_ago == week)).ifelse(1, 0).max() for week in range(WEEKS_90D)]
+    return sum(flags[1:], flags[0])
 
 
 def days_as_customer(t: ir.Table) -> ir.Value:

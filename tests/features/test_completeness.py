@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from features.completeness import Completeness, Month, measure_completeness
@@ -14,6 +14,8 @@ from features.contracts.as_of import AsOf
 from tests.features.loading import load_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
+
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)  # a load takes too long to shrink
 
 NOW = AsOf.parse("2026-06-01")
 HEAD = "customer_id,order_id,ordered_at,amount"
@@ -152,7 +154,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=UNSHRUNK,
 )
 @given(
     moments=st.lists(

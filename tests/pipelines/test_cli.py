@@ -150,7 +150,13 @@ def test_status_tells_what_the_store_holds(cdnow: TrainedProject) -> None:
         "newest snapshot: 1998-04-01T00:00:00Z",
         "online as of: 1998-04-01T00:00:00Z (2,357 customers)",
     ]
-    assert [line.split(":")[0] for line in ended.out[2:]] == [
+    assert ended.out[2] == (
+        "customer_features: 2,357 rows, features from 1998-04-01T00:00:00Z to 1998-04-01T00:00:00Z"
+    )
+    assert re.fullmatch(
+        r"customer_features: 2,357 rows of schema version [0-9a-f]{8}", ended.out[3]
+    )
+    assert [line.split(":")[0] for line in ended.out[4:]] == [
         "churn_v1",
         "purchase_propensity_v1",
         "clv_v1",

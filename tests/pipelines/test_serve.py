@@ -14,10 +14,15 @@ import pytest
 
 import pipelines.serve
 from features.contracts.errors import FeatureStoreError, ModelUnavailableError, ServiceError
+from features.definitions import FEATURES_VIEW
+from features.online_store.opening import open_rows
+from features.online_store.refresh_names import refresh_name
+from features.online_store.row_store import RowStore
+from features.online_store.schema import RowSchema
 from pipelines.serve import check_before_start, running_service
 from serving.score_log import read_scores
 from tests.repository import ROOT
-from tests.serving.served_project import GOALS, ServedProject, make_ready, write_project
+from tests.serving.served_project import GOALS, MOMENT, ServedProject, make_ready, write_project
 
 pytestmark = pytest.mark.e2e
 
@@ -99,13 +104,32 @@ def test_taken_port_is_named(project: ServedProject) -> None:
 def test_missing_features_name_the_next_command(tmp_path: Path) -> None:
     project = write_project(tmp_path / "new")
 
-    with pytest.raises(FeatureStoreError, match="run: bellwether features build"):
+    with pytest.raises(
+        FeatureStoreError, match=r"there is no online store.*`bellwether features build`"
+    ):
+        check_before_start(project.settings, project.layout, free_port())
+
+
+def online_store_of(project: ServedProject) -> RowStore:
+    rows = open_rows(project.settings, project.layout)
+    rows.register(FEATURES_VIEW, RowSchema((), ()))
+    return rows
+
+
+def test_store_without_features_names_the_next_command(tmp_path: Path) -> None:
+    project = write_project(tmp_path / "new")
+    online_store_of(project).close()
+
+    with pytest.raises(FeatureStoreError, match=r"no features are online.*features build"):
         check_before_start(project.settings, project.layout, free_port())
 
 
 def test_missing_champion_names_the_next_command(tmp_path: Path) -> None:
     project = write_project(tmp_path / "new")
-    project.layout.online_store.touch()
+    rows, refresh = online_store_of(project), refresh_name(MOMENT.moment, "nobody")
+    rows.begin_refresh(FEATURES_VIEW, refresh)
+    rows.publish_refresh(FEATURES_VIEW, refresh)
+    rows.close()
 
     with pytest.raises(ModelUnavailableError, match="run: bellwether promote churn"):
         check_before_start(project.settings, project.layout, free_port())

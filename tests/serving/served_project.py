@@ -32,7 +32,7 @@ class ServedProject:
         return self.layout.root
 
 
-def write_project(root: Path, drain_seconds: float = 0.0) -> ServedProject:
+def write_project(root: Path, drain_seconds: float = 0.0, **sections: object) -> ServedProject:
     """Write a project file only: nothing is built, trained or promoted."""
     columns = {"customer_id": "c", "ordered_at": "t"}
     content = {
@@ -41,6 +41,7 @@ def write_project(root: Path, drain_seconds: float = 0.0) -> ServedProject:
         "data": {"tables": {"orders": {"path": "orders.csv", "columns": columns}}},
         "goals": {goal.value: {"horizon_days": 28} for goal in GOALS},
         "serving": {"clock": "2026-03-01", "drain_seconds": drain_seconds},
+        **sections,
     }
     layout = Layout(root)
     layout.state.mkdir(parents=True)

@@ -91,7 +91,7 @@ def test_a_required_key_is_named_when_it_is_missing(key: str) -> None:
         ("goals.churn.active_within_days", 0, "greater than or equal to 1"),
         ("features.ttl_days", 0, "greater than 0"),
         ("features.ttl_days", float("nan"), "less than or equal to 365"),
-        ("online_store.type", "redis", "should be 'sqlite'"),
+        ("online_store.type", "postgres", "should be 'sqlite' or 'redis'"),
         ("training.moments", 1, "greater than or equal to 2"),
         ("serving", [], "needs keys of its own"),
         ("serving.port", 70_000, "less than or equal to 65535"),

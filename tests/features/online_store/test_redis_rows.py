@@ -183,7 +183,7 @@ def test_a_full_server_says_so_and_keeps_what_is_live(tmp_path: Path) -> None:
         store.close()
 
 
-@pytest.mark.parametrize("part", ["rows", "refresh", "state", "schemas"])
+@pytest.mark.parametrize("part", ["rows", "pushed", "state", "schemas"])
 def test_another_type_under_a_key_of_ours_is_named(redis_server: RedisServer, part: str) -> None:
     store = filled(redis_server.url)
     store.begin_refresh(VIEW, "tuesday")
