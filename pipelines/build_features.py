@@ -69,7 +69,6 @@ def build_snapshots(
     from features.snapshots import write_snapshots
 
     manifest = project.layout.snapshots / MANIFEST
-    manifest.unlink(missing_ok=True)
     needed = needed_moments(project.settings, known_at, data.first_event)
     moments = tuple(sorted({*needed, as_of}))
     columns = feature_columns(data.mapped)
@@ -78,6 +77,7 @@ def build_snapshots(
     for file in write_snapshots(
         data.connection, data.tables, data.mapped, moments, project.layout.snapshots
     ):
+        manifest.unlink(missing_ok=True)  # it speaks of the snapshots before
         announce(f"features as of {file.as_of}: {file.customers:,} customers")
         customers = file.customers
         written[str(file.as_of)] = file.path
