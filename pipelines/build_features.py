@@ -7,6 +7,7 @@ from features.contracts.as_of import AsOf
 from features.contracts.errors import HistoryError, ImmatureLabelsError
 from features.contracts.goals import GoalName
 from features.contracts.settings import Settings
+from pipelines.atomic_text import write_atomically
 from pipelines.wiring import Announce, Project, silent
 
 if TYPE_CHECKING:
@@ -84,25 +85,32 @@ def build_snapshots(
 ) -> BuiltFeatures:
     """Build the snapshots of `as_of` and of what training as of `known_at` needs, and register.
 
-    Snapshots of other moments are removed: they may hold other features.
+    Snapshots of other moments are removed: they may hold other features. A manifest beside them
+    says what they were made of; it is missing while they are built.
     """
     from features.catalogue import feature_columns
+    from features.dataset_manifest import MANIFEST, make_manifest
     from features.request_time_plan import request_time_plan
     from features.snapshots import write_snapshots
 
+    manifest = project.layout.snapshots / MANIFEST
     needed = needed_moments(project.settings, known_at, data.first_event)
     moments = tuple(sorted({*needed, as_of}))
     columns = feature_columns(data.mapped)
     customers = 0
-    written = set()
+    written = {}
     for file in write_snapshots(
         data.connection, data.tables, data.mapped, moments, project.layout.snapshots
     ):
+        manifest.unlink(missing_ok=True)  # it speaks of the snapshots before
         announce(f"features as of {file.as_of}: {file.customers:,} customers")
         customers = file.customers
-        written.add(file.path)
-    for path in set(project.layout.snapshots.glob("*.parquet")) - written:
+        written[str(file.as_of)] = file.path
+    for path in set(project.layout.snapshots.glob("*.parquet")) - set(written.values()):
         path.unlink()
+    announce("hashing what the snapshots were made of")
+    made = make_manifest(data.connection, data.tables, project.settings, columns, written)
+    write_atomically(manifest, made.to_json())
     announce("registering the features")
     project.reader().apply(
         dict.fromkeys(project.settings.goals, columns), request_time_plan(data.mapped)

@@ -12,13 +12,16 @@ from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError, FeatureStoreError
 from features.contracts.vectors import SNAPSHOT_EPOCH
 from features.snapshots import SnapshotFile, customers_at, snapshot_path, write_snapshots
+from features.sources import open_connection
 from tests.features.hand_made import (
+    CATALOGUE,
     MAPPED,
     SECOND,
     Bench,
     Row,
     T,
     ago,
+    canonical,
     features_at,
     line,
     message,
@@ -184,6 +187,24 @@ def test_the_size_of_batches_does_not_move_a_feature(
     for name, table in tables_of(tmp_path).items():
         assert table == expected[name]
         assert pq.ParquetFile(tmp_path / name).num_row_groups > 1
+
+
+def test_a_condition_that_all_rows_meet_is_still_asked(tmp_path: Path) -> None:
+    """DuckDB plans without what its statistics call always true, and without its columns."""
+    rows = small_shop()
+    connection = open_connection()
+    for name, content in canonical(rows).items():
+        connection.con.register("new_rows", content)
+        connection.raw_sql(f"CREATE TABLE {name} AS FROM new_rows")
+        connection.con.unregister("new_rows")
+    tables = {name: connection.table(name) for name in MAPPED}
+
+    (snapshot,) = write_snapshots(connection, tables, MAPPED, (T,), tmp_path)
+
+    expected = features_at(rows, (T,))
+    found = pq.read_table(snapshot.path, columns=["customer_id", *CATALOGUE]).to_pylist()
+    assert len(found) == len(expected)
+    assert all(features == expected[features.pop("customer_id"), T] for features in found)
 
 
 def test_moments_computed_one_by_one_give_the_same_bytes(
