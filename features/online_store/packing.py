@@ -55,6 +55,16 @@ ARROW_TYPES = {
 }
 
 
+def _scalar(bits: np.generic, kind: Any) -> Any:
+    """Return bits as an Arrow value, without a detour on which a NaN might lose them."""
+    return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(bits.tobytes())])[0]
+
+
+NULL_SCALARS = {
+    kind: _scalar(bits, kind) for kind, bits in ((pa.float64(), NULL_64), (pa.float32(), NULL_32))
+}
+
+
 def pack(
     schema: RowSchema,
     columns: Sequence[Any],
@@ -173,14 +183,13 @@ def _numbers(array: Any) -> NDArray[Any]:
 
 def _with_null_bits(array: Any) -> NDArray[Any]:
     """Return floats with the bits of a null where there is one, and nowhere else."""
-    values = np.asarray(array.to_numpy(zero_copy_only=False))
-    null = NULL_64 if values.dtype.itemsize == 8 else NULL_32
-    clashes = values.view(null.dtype) == null
-    if clashes.any():
-        values = np.where(clashes, np.nan, values).astype(values.dtype)
-    if array.null_count:
-        values = values if values.flags.writeable else values.copy()
-        values.view(null.dtype)[array.is_null().to_numpy(zero_copy_only=False)] = null
+    null = NULL_64 if pa.types.is_float64(array.type) else NULL_32
+    filled = array.fill_null(NULL_SCALARS[array.type]) if array.null_count else array
+    values = np.asarray(filled.to_numpy(zero_copy_only=False))
+    marked = values.view(null.dtype) == null
+    if np.count_nonzero(marked) != array.null_count:
+        values = values.copy()
+        values[marked & array.is_valid().to_numpy(zero_copy_only=False)] = np.nan
     return values
 
 

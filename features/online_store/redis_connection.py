@@ -10,6 +10,7 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
+    AuthorizationError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -23,6 +24,9 @@ from features.online_store.circuit_breaker import CircuitBreaker
 Answer = TypeVar("Answer")
 
 NO_ANSWER = (redis.ConnectionError, redis.TimeoutError, OSError)
+
+REFUSED = (AuthenticationError, AuthorizationError)
+"""Errors of a connection for the client library, but the server did answer."""
 
 TRIES = 2
 
@@ -129,12 +133,12 @@ class RedisConnection:
 
     def _note(self, doing: str, error: Exception, *, is_last: bool) -> None:
         """Tell the breaker of an error, and raise it unless it is worth a retry."""
-        is_silent = isinstance(error, NO_ANSWER)
+        is_silent = isinstance(error, NO_ANSWER) and not isinstance(error, REFUSED)
         if is_silent:
             self._breaker.failed()
         else:
             self._breaker.succeeded()
-        if is_last or not is_silent or isinstance(error, AuthenticationError):
+        if is_last or not is_silent:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise FeatureStoreError(
                 f"{doing} failed: {self.name} says: {reason}; {_advice(error)}"
@@ -167,8 +171,8 @@ def _advice(error: Exception) -> str:
     return "look at the log of Redis"
 
 
-_ADVICE: tuple[tuple[type[Exception], str], ...] = (
-    (AuthenticationError, "check user and password in the URL of the online store"),
+_ADVICE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (REFUSED, "check user and password in the URL of the online store"),
     (NoPermissionError, "give its user the rights to run scripts and to use keys `bellwether:*`"),
     (OutOfMemoryError, "raise its `maxmemory`, or store fewer customers or features"),
     (ReadOnlyError, "it is a replica: write to its primary"),

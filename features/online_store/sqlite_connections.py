@@ -12,7 +12,8 @@ from features.contracts.errors import FeatureStoreError
 PAGE_BYTES = 16_384
 """Some thirty customers with sixty features: fewer pages to split and to find than with 4096."""
 
-CACHE_KIBIBYTES = 65_536
+CACHE_KIBIBYTES = 32_768
+"""Pages that a connection keeps: what a batch changes fits in; reads live on the system's cache."""
 
 LOG_BYTES = 64 << 20
 """How far the write-ahead log may grow: the longer, the less often a page is written twice."""
@@ -32,6 +33,7 @@ class Connections:
         self._path = path
         self._wait_seconds = wait_seconds
         self._idle: deque[sqlite3.Connection] = deque()
+        self._inherited = self._idle
         self._process = os.getpid()
 
     def take(self) -> sqlite3.Connection:
@@ -40,8 +42,9 @@ class Connections:
         Raises:
             FeatureStoreError: if there is no file.
         """
-        if self._process != os.getpid():  # SQLite's connections do not survive a fork
-            self._idle, self._process = deque(), os.getpid()
+        if self._process != os.getpid():
+            # SQLite's connections do not survive a fork, nor may the child close them.
+            self._inherited, self._idle, self._process = self._idle, deque(), os.getpid()
         try:
             return self._idle.pop()
         except IndexError:

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from features.contracts.errors import ConfigurationError, FeatureStoreError
+from features.online_store import redis_rows
 from features.online_store.packing import pack
 from features.online_store.redis_rows import RedisRows
+from features.online_store.redis_running import ViewState, set_rows
 from features.online_store.row_store import RowStore
 from features.online_store.schema import RowSchema, ValueType
 from features.online_store.unpacking import unpack_matrix
@@ -265,6 +268,46 @@ def test_a_refresh_killed_in_the_middle_leaves_the_live_rows(redis_server: Redis
     assert value_of_ann(store) == 3.0
     with redis_server.client() as client:
         assert len(client.keys("bellwether:*")) == 4  # rows, state, schemas, views: no leftovers
+    store.close()
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_refresh_that_ends_under_a_late_writer_is_cleared_up_behind(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, is_published: bool
+) -> None:
+    store, twin = filled(redis_server.url), RedisRows(redis_server.url, "shop")
+    store.begin_refresh(VIEW, "tuesday")
+
+    def write_too_late(*arguments: Any) -> ViewState:
+        if is_published:
+            twin.publish_refresh(VIEW, "tuesday")
+        else:
+            twin.begin_refresh(VIEW, "wednesday")
+        return set_rows(*arguments)
+
+    monkeypatch.setattr(redis_rows, "set_rows", write_too_late)
+    if is_published:
+        store.write_rows(VIEW, [ANN], float_rows([2.0]), refresh="tuesday")
+        assert value_of_ann(store) == 2.0
+    else:
+        with pytest.raises(FeatureStoreError, match="the refresh wednesday has taken its place"):
+            store.write_rows(VIEW, [ANN], float_rows([2.0]), refresh="tuesday")
+        assert value_of_ann(store) == 1.0
+
+    with redis_server.client() as client:
+        assert client.keys("*:refresh:*") == []
+    store.close()
+    twin.close()
+
+
+def test_many_customers_of_several_views_are_read_in_order(redis_server: RedisServer) -> None:
+    store = filled(redis_server.url)
+    store.register("products", TWO_FLOATS)
+    keys = [str(number).encode() for number in range(2 * redis_rows.KEYS_PER_QUERY + 1)]
+    rows = float_rows(list(range(len(keys))))
+    store.write_rows("products", keys, rows)
+
+    assert store.read_rows((VIEW, "products"), keys) == [[None] * len(keys), rows]
     store.close()
 
 

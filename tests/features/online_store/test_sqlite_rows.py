@@ -235,3 +235,25 @@ def test_threads_read_at_the_same_time(tmp_path: Path) -> None:
 
     assert seen == [1.0] * 400
     store.close()
+
+
+def test_a_forked_process_opens_connections_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(tmp_path / "online.db")
+    opened: list[object] = []
+    connect = sqlite3.connect
+
+    def count(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(arguments)
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", count)
+    assert value_of_ann(store) == 1.0
+    assert opened == []  # connections are kept
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    assert value_of_ann(store) == 1.0
+    assert len(opened) == 1
+    store.close()
