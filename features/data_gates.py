@@ -213,7 +213,8 @@ GATES: tuple[Gate, ...] = (
     ),
     Gate(
         "unreadable_value", EVERY_TABLE, Action.CORRECTED, "an optional value that cannot be read",
-        "The value becomes null, the row stays.",
+        "The value becomes null, the row stays. Where twenty are given and none can be read, "
+        "loading stops: it is another column.",
     ),
     Gate(
         "unknown_type", ("events",), Action.NOTED, "a type that no feature knows",

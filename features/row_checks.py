@@ -23,6 +23,9 @@ from features.value_typing import moment_of, typed_values
 from features.word_parsing import matches_any
 
 FIRST_DAY = f"{FIRST_YEAR}-01-01 00:00:00"
+MANY_LOST = 20
+"""Where so many values are given and none can be read, the column is the wrong one."""
+
 WRONG_ORDER_SHARE = 1 / 3
 """With day and month swapped 6 in 10 dates are impossible; so many are no slip of the pen."""
 
@@ -56,7 +59,7 @@ def type_rows(connection: Any, reading: Reading) -> TypedRows:
     """Return every row of the source in canonical types, kept as the table `typed_<name>`.
 
     Raises:
-        SourceError: if no row has a readable value in a key column, day and month are swapped,
+        SourceError: if no row has a readable value in a mapped column, day and month are swapped,
             several currencies are mixed, or many orders are described by rows that differ.
     """
     currencies = find_currencies(connection, reading)
@@ -133,16 +136,23 @@ def _odd_cases(reading: Reading, typed: Any, currencies: Currencies) -> list[tup
 
 
 def _checked(connection: Any, reading: Reading, typed: Any, currencies: Currencies) -> TypedRows:
-    readable = {column.name: typed[column.name].count() for column in reading.key_columns}
+    lost = [name for name in typed.columns if name.startswith("lost_")]
     facts = typed.aggregate(
         n=typed.count(),
         refused=typed.reason.count(),
         bad_times=(typed.reason == "unreadable_time").sum().fill_null(0),
-        **readable,
+        **{name: typed[name].count() for name in reading.raw.columns},
+        **{name: typed[name].sum().fill_null(0) for name in lost},
     )
     (found,) = facts.to_pyarrow().to_pylist()
-    for column in reading.key_columns:
-        if found["n"] and not found[column.name]:
+    for name in reading.raw.columns:
+        column = TABLES[reading.name].column(name)
+        needed = (
+            bool(found["n"])
+            if column in reading.key_columns
+            else (found.get(f"lost_{name}", 0) >= MANY_LOST)
+        )
+        if needed and not found[name]:
             raise SourceError(_nothing_readable(connection, reading, column))
     if found["bad_times"] > WRONG_ORDER_SHARE * found["n"]:
         _check_day_order(connection, reading)
@@ -164,7 +174,9 @@ def _nothing_readable(connection: Any, reading: Reading, column: Column) -> str:
             f"{where} holds no readable time, its first values are {values}; check the mapping, "
             f"data.day_first (now {str(reading.data.day_first).lower()}) and timezone"
         )
-    return f"{where} holds no readable value, its first values are {values}; check the mapping"
+    return f"{where} holds no readable value, its first values are {values}; " + (
+        "check the mapping" if column in reading.key_columns else "map another, or none"
+    )
 
 
 def _check_day_order(connection: Any, reading: Reading) -> None:

@@ -127,6 +127,15 @@ def test_gate_missing_amount(load: LoadTexts) -> None:
     assert fates(load("1,a,2026-01-01,5", "1,b,2026-01-01,")) == {"missing_amount": 1}
 
 
+def test_values_that_can_never_be_read_are_told_with_their_rows(load: LoadTexts) -> None:
+    said = r"orders\.amount: .* 'ten' \(row 2\), 'few' \(row 3\), 'lots' \(row 4\); check the map"
+
+    with pytest.raises(SourceError, match=said):
+        load(
+            *(f"1,{n},2026-01-01,{word}" for n, word in enumerate(["", "ten", "few", "lots", "x"]))
+        )
+
+
 def test_gate_unreadable_amount(load: LoadTexts) -> None:
     lines = ["1,a,2026-01-01,5", "1,b,2026-01-01,ten", "1,c,2026-01-01,inf"]
 
@@ -464,6 +473,20 @@ def test_gate_unreadable_value(load: LoadTexts) -> None:
     assert column(tables, "sms_consent", "customers") == [None, False]
     said = "1 values of sms_consent cannot be read and are null, such as 'maybe' (row 1)"
     assert said in notes(tables, "customers")
+
+
+@pytest.mark.parametrize(("rows", "stops"), [(19, False), (20, True)])
+def test_optional_column_of_which_nothing_can_be_read_is_the_wrong_one(
+    load: LoadTexts, rows: int, stops: bool
+) -> None:
+    customers = "customer_id,sms_consent\n" + "".join(f"{n},maybe{n}\n" for n in range(rows))
+
+    if not stops:
+        assert set(column(load(customers=customers), "sms_consent", "customers")) == {None}
+        return
+    said = r"customers\.sms_consent: column `sms_consent` .* 'maybe0' \(row 1\).*or none"
+    with pytest.raises(SourceError, match=said):
+        load(customers=customers)
 
 
 def test_gate_unknown_type(load: LoadTexts) -> None:
