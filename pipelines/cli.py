@@ -31,8 +31,6 @@ app = typer.Typer(
 )
 features_app = typer.Typer(help="Build and inspect features.", no_args_is_help=True)
 monitor_app = typer.Typer(help="Watch scores and features.", no_args_is_help=True)
-features_app.command("push")(features_push)
-features_app.command("refresh")(features_refresh)
 app.add_typer(features_app, name="features")
 app.add_typer(monitor_app, name="monitor")
 
@@ -133,6 +131,10 @@ def features_status(project: ProjectOption = Path()) -> None:
         status = opened.reader().status()
     for line in store_lines(status):
         say(line)
+
+
+features_app.command("push")(features_push)
+features_app.command("refresh")(features_refresh)
 
 
 @app.command()
