@@ -19,6 +19,7 @@ from pipelines.cli_options import (
     range_of,
     say,
 )
+from pipelines.cli_shop import shop
 from pipelines.terminal import Options, border, progress, quiet_libraries
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ features_app = typer.Typer(help="Build and inspect features.", no_args_is_help=T
 monitor_app = typer.Typer(help="Watch scores and features.", no_args_is_help=True)
 app.add_typer(features_app, name="features")
 app.add_typer(monitor_app, name="monitor")
+app.command()(shop)
 
 
 @app.callback()
