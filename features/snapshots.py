@@ -11,9 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.catalogue import Subject, aggregate_subject, feature_columns, subjects
+from features.catalogue import (
+    Stage,
+    Subject,
+    aggregate_features,
+    derive_features,
+    feature_columns,
+    of_stage,
+    subjects,
+)
 from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError, FeatureStoreError
+from features.contracts.features import Feature
 from features.contracts.tables import TABLES
 from features.contracts.vectors import SNAPSHOT_EPOCH
 from features.transforms.known import moments_table, rows_known_at
@@ -56,26 +65,70 @@ def customers_at(directory: Path, as_of: AsOf) -> tuple[str, ...]:
 
 
 def snapshot_expression(
-    tables: Mapping[str, ir.Table], carried: Sequence[Subject], moments: ir.Table
+    tables: Mapping[str, ir.Table],
+    carried: Sequence[Subject],
+    moments: ir.Table,
+    base: ir.Table | None = None,
 ) -> ir.Table:
     """Return the features of everyone with an order known at each moment, as one expression.
 
     One row per customer and moment: `customer_id`, `as_of`, then the features as float64.
+
+    Args:
+        tables: canonical tables by name.
+        carried: the subjects whose features are wanted.
+        moments: table of moments as `moments_table` makes it.
+        base: features of the whole base, a row per moment with `as_of`; computed from everyone in
+            `tables` when None. Give it when `tables` hold a part of the customers only.
     """
-    orders = tables["orders"]
-    known = rows_known_at(orders, moments, event_time=TABLES["orders"].event_time)
-    customers = known.select(*KEYS).distinct()
+    own = own_expression(tables, carried, moments)
+    return whole_expression(own, carried, moments, base)
+
+
+def own_expression(
+    tables: Mapping[str, ir.Table], carried: Sequence[Subject], moments: ir.Table
+) -> ir.Table:
+    """Return what each customer's own rows say as of each moment, as float64."""
+    known = rows_known_at(tables["orders"], moments, event_time=TABLES["orders"].event_time)
     parts = [
-        aggregate_subject(subject, subject.prepare(tables[subject.table], moments), KEYS)
+        aggregate_features(
+            subject.features,
+            subject.prepare(
+                tables[subject.table], moments, *(tables[name] for name in subject.reads)
+            ),
+            KEYS,
+        )
         for subject in carried
+        if subject.prepare is not None
     ]
     joined = reduce(
         lambda left, right: left.left_join(right, KEYS).drop(*(f"{key}_right" for key in KEYS)),
         parts,
-        customers,
+        known.select(*KEYS).distinct(),
     )
-    names = [feature.name for subject in carried for feature in subject.features]
-    return joined.select(*KEYS, **{name: joined[name].cast("float64") for name in names})
+    return _as_floats(joined, KEYS, of_stage(carried, Stage.ROWS))
+
+
+def base_expression(own: ir.Table, carried: Sequence[Subject]) -> ir.Table:
+    """Return the features of the whole base, one row per moment, as float64."""
+    features = of_stage(carried, Stage.BASE)
+    return _as_floats(aggregate_features(features, own, ["as_of"]), ["as_of"], features)
+
+
+def whole_expression(
+    own: ir.Table, carried: Sequence[Subject], moments: ir.Table, base: ir.Table | None = None
+) -> ir.Table:
+    """Return a customer's own features joined with the moment's, and what is derived from both."""
+    joined = own.join(moments, "as_of")
+    if of_stage(carried, Stage.BASE):
+        everyone = base_expression(own, carried) if base is None else base
+        joined = joined.left_join(everyone, "as_of").drop("as_of_right")
+    joined = derive_features(of_stage(carried, Stage.STANDING), joined)
+    return _as_floats(joined, KEYS, [f for subject in carried for f in subject.features])
+
+
+def _as_floats(table: ir.Table, keys: Sequence[str], features: Sequence[Feature]) -> ir.Table:
+    return table.select(*keys, **{f.name: table[f.name].cast("float64") for f in features})
 
 
 def write_snapshots(

@@ -12,10 +12,16 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from features.catalogue import Subject, subjects
+from features.catalogue import Stage, Subject, subjects
 from features.contracts.settings import Settings
 from features.contracts.tables import TABLES
 from pipelines.cli import app
+
+HEADINGS = {
+    Stage.CALENDAR: "From the calendar",
+    Stage.BASE: "From the whole base",
+    Stage.STANDING: "From the customer's standing",
+}
 
 
 def pages() -> dict[str, str]:
@@ -101,7 +107,14 @@ def _feature_rows(subject: Subject) -> list[str]:
         f"| `{f.name}` | {f.unit} | {f.meaning} | {f.when_null} | {', '.join(f.needs)} |"
         for f in subject.features
     ]
-    return ["", f"## From {subject.table}", "", heading, "|---|---|---|---|---|", *rows]
+    return [
+        "",
+        f"## {HEADINGS.get(subject.stage, f'From {subject.table}')}",
+        "",
+        heading,
+        "|---|---|---|---|---|",
+        *rows,
+    ]
 
 
 def _command_line() -> str:

@@ -10,14 +10,22 @@ import ibis
 import ibis.expr.types as ir
 
 from features.contracts.as_of import AsOf
+from features.transforms.calendar import FEATURES, calendar_values
+
+CALENDAR = tuple(feature.name for feature in FEATURES)
+"""Columns of the table of moments beside `as_of`."""
 
 
 def moments_table(moments: Sequence[AsOf]) -> ir.Table:
-    """Return the as-of moments as a table of one column, `as_of`, each moment once."""
-    return ibis.memtable(
-        {"as_of": [moment.naive_utc for moment in dict.fromkeys(moments)]},
-        schema=ibis.schema({"as_of": "timestamp(6)"}),
-    ).select(as_of=ibis._.as_of.cast("timestamp('UTC', 6)"))
+    """Return the as-of moments as a table, each once: `as_of`, and the calendar of the moment."""
+    distinct = list(dict.fromkeys(moments))
+    calendars = [calendar_values(moment) for moment in distinct]
+    columns = {name: [values[name] for values in calendars] for name in CALENDAR}
+    table = ibis.memtable(
+        {"as_of": [moment.naive_utc for moment in distinct], **columns},
+        schema=ibis.schema({"as_of": "timestamp(6)", **dict.fromkeys(CALENDAR, "float64")}),
+    )
+    return table.select(table.as_of.cast("timestamp('UTC', 6)").name("as_of"), *CALENDAR)
 
 
 def rows_known_at(rows: ir.Table, moments: ir.Table, *, event_time: str) -> ir.Table:
@@ -25,7 +33,8 @@ def rows_known_at(rows: ir.Table, moments: ir.Table, *, event_time: str) -> ir.T
 
     `age_seconds` is the time from the event to the moment in whole seconds, at least one.
     """
-    known = rows.join(moments, [rows[event_time] < moments.as_of, rows.known_at <= moments.as_of])
+    times = moments.select("as_of")
+    known = rows.join(times, [rows[event_time] < times.as_of, rows.known_at <= times.as_of])
     return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known[event_time]))
 
 

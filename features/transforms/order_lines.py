@@ -1,127 +1,154 @@
-"""Features from order lines: what is bought, how wide, and how much of it again.
+"""Features from order lines: how large the baskets are, what a piece costs, what comes back.
 
-Lines are many, so they are first added up by product and by category; counting different products
-is then counting rows.
+Lines are many, so they are first added up by order. Lines that take goods back are left out, but
+where they are counted. What is in the baskets is told by `features/transforms/assortment.py`.
 """
 
 from functools import partial
 
+import ibis
 import ibis.expr.types as ir
 
-from features.contracts.features import DAY_SECONDS, Feature
+from features.contracts.features import Feature
+from features.transforms.exact import STEPS, count, in_steps, ratio, total, within
 from features.transforms.known import rows_known_at
 
-WINDOWS_DAYS = (30, 90)
-
 NO_LINE = "no line bought yet"
-NO_CATEGORY = "no line of a known category bought yet"
+NO_RECENT_LINE = "no line bought in the last 90 days"
+
+CUSTOMER = ibis.window(group_by=["customer_id", "as_of"])
+
+
+def prepare_returns(order_lines: ir.Table, moments: ir.Table) -> ir.Table:
+    """Return all lines known at each moment, and whether they take goods back."""
+    rows = rows_known_at(order_lines, moments, event_time="ordered_at")
+    return rows.mutate(is_returned=~_is_bought(rows))
 
 
 def prepare(order_lines: ir.Table, moments: ir.Table) -> ir.Table:
-    """Return the bought lines known at each moment; lines that take goods back are left out."""
-    bought = order_lines.filter(
-        order_lines.quantity.fill_null(1.0) > 0, order_lines.amount.fill_null(0) >= 0
-    )
-    return rows_known_at(bought, moments, event_time="ordered_at")
+    """Return the bought lines known at each moment, with the quantity in steps.
+
+    A quantity that was not recorded is one.
+    """
+    bought = order_lines.filter(_is_bought(order_lines))
+    rows = rows_known_at(bought, moments, event_time="ordered_at")
+    return rows.mutate(steps=in_steps(rows.quantity.fill_null(1.0)))
 
 
-def prepare_products(order_lines: ir.Table, moments: ir.Table) -> ir.Table:
-    """Return the lines by customer, moment and product: how many, and the age of the latest."""
-    return _added_up(prepare(order_lines, moments), "product_id")
+def prepare_baskets(order_lines: ir.Table, moments: ir.Table) -> ir.Table:
+    """Return the lines by customer, moment and order, and which orders are the last.
 
-
-def prepare_categories(order_lines: ir.Table, moments: ir.Table) -> ir.Table:
-    """Return the lines by customer, moment and category: how many, and the age of the latest."""
+    Orders of one second are one visit to the shop: all of them are the last.
+    """
     rows = prepare(order_lines, moments)
-    return _added_up(rows.filter(rows.category.notnull()), "category")
-
-
-def _added_up(rows: ir.Table, subject: str) -> ir.Table:
-    counts = {
-        f"lines_{days}d": (rows.age_seconds <= days * DAY_SECONDS).ifelse(1, 0).sum()
-        for days in WINDOWS_DAYS
-    }
-    return rows.group_by(["customer_id", "as_of", subject]).aggregate(
-        age_seconds=rows.age_seconds.min(), lines=rows.count(), **counts
+    is_priced = rows.amount.notnull()
+    baskets = rows.group_by(["customer_id", "as_of", "order_id"]).aggregate(
+        age_seconds=rows.age_seconds.min(),
+        lines=rows.count(),
+        lines_90d=count(within(rows.age_seconds, 90)),
+        steps=rows.steps.sum(),
+        priced_steps=is_priced.ifelse(rows.steps, 0).sum(),
+        priced=rows.amount.fill_null(0).sum(),
     )
+    return baskets.mutate(is_last=baskets.age_seconds == baskets.age_seconds.min().over(CUSTOMER))
 
 
-def _different(rows: ir.Table, days: int) -> ir.Value:
-    return (rows.age_seconds <= days * DAY_SECONDS).ifelse(1, 0).sum()
+def _is_bought(rows: ir.Table) -> ir.BooleanValue:
+    return (rows.quantity.fill_null(1.0) > 0) & (rows.amount.fill_null(0) >= 0)
 
 
 _line = partial(Feature, table="order_lines", when_null=NO_LINE)
-_categorised = partial(Feature, table="order_lines", when_null=NO_CATEGORY, needs=("category",))
+_recent = partial(Feature, table="order_lines", when_null=NO_RECENT_LINE)
 
 
-def _products(days: int) -> Feature:
-    return _line(
-        f"products_{days}d",
-        "products",
-        f"Different products bought in the last {days} days.",
-        aggregate=lambda rows: _different(rows, days),
-    )
-
-
-def _lines(days: int) -> Feature:
-    return _line(
-        f"order_lines_{days}d",
+RETURN_FEATURES: tuple[Feature, ...] = (
+    _line(
+        "lines_returned_total",
         "lines",
-        f"Lines bought in the last {days} days.",
-        aggregate=lambda rows: rows[f"lines_{days}d"].sum(),
-    )
+        "Lines that took goods back, ever.",
+        aggregate=lambda rows: count(rows.is_returned),
+        when_null="no line known yet",
+        needs=("amount",),
+    ),
+    _line(
+        "lines_returned_share",
+        "ratio",
+        "Lines that took goods back over all lines.",
+        aggregate=lambda rows: ratio(count(rows.is_returned), rows.count()),
+        when_null="no line known yet",
+        needs=("amount",),
+    ),
+)
 
-
-LINE_FEATURES: tuple[Feature, ...] = (
+BASKET_FEATURES: tuple[Feature, ...] = (
     _line(
         "lines_per_order",
         "lines",
         "Lines ever bought over the orders they were bought in.",
-        aggregate=lambda rows: rows.count() / rows.order_id.nunique().cast("float64"),
-        needs=("order_id",),
+        aggregate=lambda rows: ratio(rows.lines.sum(), rows.count()),
     ),
-)
-
-PRODUCT_FEATURES: tuple[Feature, ...] = (
-    *(_products(days) for days in WINDOWS_DAYS),
-    _line(
-        "products_total",
-        "products",
-        "Different products ever bought.",
-        aggregate=lambda rows: rows.count(),
-    ),
-    *(_lines(days) for days in WINDOWS_DAYS),
-    _line(
-        "order_lines_total",
+    _recent(
+        "lines_per_order_90d",
         "lines",
-        "Lines ever bought.",
-        aggregate=lambda rows: rows.lines.sum(),
+        "Lines bought in the last 90 days over the orders they were bought in.",
+        aggregate=lambda rows: ratio(rows.lines_90d.sum(), count(within(rows.age_seconds, 90))),
     ),
     _line(
-        "repeat_lines_share",
+        "basket_lines_largest",
+        "lines",
+        "Lines of the order with the most.",
+        aggregate=lambda rows: rows.lines.max(),
+    ),
+    _line(
+        "basket_lines_last",
+        "lines",
+        "Lines of the last order; orders of one second are one.",
+        aggregate=lambda rows: rows.is_last.ifelse(rows.lines, 0).sum(),
+    ),
+    _line(
+        "basket_lines_last_ratio",
         "ratio",
-        "Share of lines that were not the customer's first of their product.",
-        derive=lambda t: 1 - t.products_total / t.order_lines_total.cast("float64"),
+        "Lines of the last order over the mean of all orders; above 1 is more than usual.",
+        derive=lambda t: ratio(t.basket_lines_last, t.lines_per_order),
     ),
-)
-
-CATEGORY_FEATURES: tuple[Feature, ...] = (
-    _categorised(
-        "categories_90d",
-        "categories",
-        "Different categories bought in the last 90 days.",
-        aggregate=lambda rows: _different(rows, 90),
+    _line(
+        "quantity_total",
+        "pieces",
+        "Quantity ever bought; a line without a quantity is one.",
+        aggregate=lambda rows: total(rows.steps) / STEPS,
+        needs=("quantity",),
     ),
-    _categorised(
-        "categories_total",
-        "categories",
-        "Different categories ever bought.",
-        aggregate=lambda rows: rows.count(),
+    _line(
+        "quantity_per_order",
+        "pieces",
+        "Quantity ever bought over the orders it was bought in.",
+        aggregate=lambda rows: ratio(rows.steps.sum(), rows.count() * STEPS),
+        needs=("quantity",),
     ),
-    _categorised(
-        "category_top_share",
-        "ratio",
-        "Lines of the most frequent category over all lines of a known category.",
-        aggregate=lambda rows: rows.lines.max() / rows.lines.sum().cast("float64"),
+    _line(
+        "basket_quantity_last",
+        "pieces",
+        "Quantity of the last order; orders of one second are one.",
+        aggregate=lambda rows: total(rows.is_last.ifelse(rows.steps, 0)) / STEPS,
+        needs=("quantity",),
+    ),
+    _line(
+        "unit_price_mean",
+        "money",
+        "Amount of the lines ever bought over their quantity.",
+        aggregate=lambda rows: ratio(total(rows.priced) * STEPS, rows.priced_steps.sum()),
+        when_null="no line of a known amount bought yet",
+        needs=("amount", "quantity"),
+    ),
+    _line(
+        "unit_price_last",
+        "money",
+        "Amount of the lines of the last order over their quantity.",
+        aggregate=lambda rows: ratio(
+            total(rows.is_last.ifelse(rows.priced, 0)) * STEPS,
+            rows.is_last.ifelse(rows.priced_steps, 0).sum(),
+        ),
+        when_null="no line bought yet, or none of a known amount in the last order",
+        needs=("amount", "quantity"),
     ),
 )

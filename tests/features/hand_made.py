@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from features.catalogue import subjects
 from features.contracts.as_of import AsOf
-from features.contracts.tables import COMPLETED, TABLES
+from features.contracts.tables import COMPLETED, CONSENT_CHANNELS, TABLES
 from features.snapshots import snapshot_expression
 from features.sources import open_connection
+from features.transforms.calendar import calendar_values
+from features.transforms.known import CALENDAR
 
 T = AsOf.parse("2026-03-01")
 """The moment of knowledge of most tests."""
@@ -100,24 +102,98 @@ def line(
     return Row("order_lines", values)
 
 
+def event(
+    at: datetime,
+    kind: str = "visit",
+    *,
+    customer: str = ANN,
+    product: str | None = None,
+    channel: str | None = None,
+    device: str | None = None,
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "event_id": None,
+        "customer_id": customer,
+        "occurred_at": at,
+        "type": kind,
+        "product_id": product,
+        "channel": channel,
+        "device": device,
+        "known_at": known_at or at,
+    }
+    return Row("events", values)
+
+
 def message(
     at: datetime,
     *,
     customer: str = ANN,
     campaign: str | None = None,
+    channel: str | None = "email",
+    opened_at: datetime | None = None,
+    clicked_at: datetime | None = None,
+    unsubscribed_at: datetime | None = None,
     redeemed_at: datetime | None = None,
+    is_held_out: bool | None = None,
     known_at: datetime | None = None,
 ) -> Row:
     values = {
         "message_id": None,
         "customer_id": customer,
         "campaign_id": campaign,
-        "channel": "email",
+        "channel": channel,
         "sent_at": at,
+        "opened_at": opened_at,
+        "clicked_at": clicked_at,
+        "unsubscribed_at": unsubscribed_at,
         "redeemed_at": redeemed_at,
+        "is_held_out": is_held_out,
         "known_at": known_at or at,
     }
     return Row("messages", values)
+
+
+def ticket(
+    at: datetime,
+    *,
+    customer: str = ANN,
+    closed_at: datetime | None = None,
+    topic: str | None = None,
+    satisfaction: float | None = None,
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "ticket_id": None,
+        "customer_id": customer,
+        "opened_at": at,
+        "closed_at": closed_at,
+        "topic": topic,
+        "satisfaction": satisfaction,
+        "known_at": known_at or at,
+    }
+    return Row("tickets", values)
+
+
+def subscription(
+    at: datetime,
+    *,
+    customer: str = ANN,
+    ended_at: datetime | None = None,
+    plan: str | None = None,
+    price: str | None = "10",
+    known_at: datetime | None = None,
+) -> Row:
+    values = {
+        "subscription_id": None,
+        "customer_id": customer,
+        "started_at": at,
+        "ended_at": ended_at,
+        "plan": plan,
+        "price": None if price is None else Decimal(price),
+        "known_at": known_at or at,
+    }
+    return Row("subscriptions", values)
 
 
 def profile(
@@ -125,11 +201,18 @@ def profile(
     *,
     customer: str = ANN,
     age: float | None = None,
+    country: str | None = None,
+    acquisition: str | None = None,
+    consents: Mapping[str, bool | None] | None = None,
     known_at: datetime | None = None,
 ) -> Row:
+    agreed = consents or {}
     values = {
         "customer_id": customer,
         "created_at": created_at,
+        "country": country,
+        "acquisition_channel": acquisition,
+        **{f"{channel}_consent": agreed.get(channel) for channel in CONSENT_CHANNELS},
         "known_at": known_at or created_at,
         "attribute_age": age,
     }
@@ -180,16 +263,20 @@ class Bench:
             name: self.connection.create_table(name, schema=ibis.schema(columns))
             for name, columns in COLUMNS.items()
         }
-        moments = self.connection.create_table(
-            "moments", schema=ibis.schema({"as_of": "timestamp('UTC', 6)"})
-        )
+        columns = {"as_of": "timestamp('UTC', 6)", **dict.fromkeys(CALENDAR, "float64")}
+        moments = self.connection.create_table("moments", schema=ibis.schema(columns))
         expression = snapshot_expression(self.tables, subjects(MAPPED), moments)
         self._query = self.connection.compile(expression)
 
     def fill(self, rows: Iterable[Row], moments: Sequence[AsOf] = (T,)) -> None:
         """Put these rows in the place of those that were there."""
-        as_of = pa.array([moment.moment for moment in moments], pa.timestamp("us", "UTC"))
-        for name, content in {**canonical(rows), "moments": pa.table({"as_of": as_of})}.items():
+        times = pa.table(
+            {
+                "as_of": pa.array([moment.moment for moment in moments], pa.timestamp("us", "UTC")),
+                **{name: [calendar_values(m)[name] for m in moments] for name in CALENDAR},
+            }
+        )
+        for name, content in {**canonical(rows), "moments": times}.items():
             self.connection.raw_sql(f"DELETE FROM {name}")
             self.connection.con.register("new_rows", content)
             self.connection.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM new_rows")

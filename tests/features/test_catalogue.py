@@ -25,9 +25,15 @@ EVERY_FEATURE = pytest.mark.parametrize("feature", CATALOGUE.values(), ids=lambd
 
 NAME = re.compile(r"[a-z]+(_[a-z]+)*(_per_\d+d|_(?P<days>\d+)d)?")
 UNITS = {
-    *("campaigns", "categories", "channels", "days", "level", "lines", "messages", "money"),
-    *("orders", "products", "ratio", "redemptions", "returns", "weeks"),
+    *("campaigns", "categories", "channels", "clicks", "days", "devices", "events", "level"),
+    *("lines", "messages", "money", "opens", "orders", "pieces", "plans", "points", "products"),
+    *("ratio", "redemptions", "returns", "subscriptions", "tickets", "topics", "unsubscribes"),
+    *("weeks", "yes or no"),
 }
+MONEY_NAMES = (
+    *("spend_", "order_value_", "discount_", "returned_total"),
+    *("unit_price_", "subscription_price"),
+)
 ONLY_REQUIRED = {
     name: frozenset(column.name for column in table.columns if column.required)
     for name, table in TABLES.items()
@@ -53,7 +59,7 @@ def test_names_are_what_and_window_and_the_meaning_says_the_window_too(feature: 
 @EVERY_FEATURE
 def test_units_fit_the_names(feature: Feature) -> None:
     is_time = feature.name.startswith(("days_", "gap_days_"))
-    is_money = feature.name.startswith(("spend_", "order_value_", "discount_", "returned_total"))
+    is_money = feature.name.startswith(MONEY_NAMES)
 
     assert not is_time or feature.unit == "days"
     assert is_money == (feature.unit == "money")
@@ -106,7 +112,25 @@ def test_orders_alone_carry_the_features_of_orders() -> None:
         ("order_lines", "category", "category_top_share"),
         ("messages", "campaign_id", "campaigns_total"),
         ("messages", "redeemed_at", "redemption_rate"),
+        ("order_lines", "quantity", "quantity_total"),
+        ("order_lines", "amount", "lines_returned_share"),
+        ("events", "product_id", "products_viewed_30d"),
+        ("events", "channel", "event_channel_top_share"),
+        ("events", "device", "event_devices_total"),
+        ("messages", "opened_at", "open_rate"),
+        ("messages", "clicked_at", "clicks_30d"),
+        ("messages", "unsubscribed_at", "days_since_last_unsubscribe"),
+        ("messages", "is_held_out", "messages_held_out_total"),
+        ("messages", "channel", "messages_email_30d"),
+        ("tickets", "closed_at", "tickets_open"),
+        ("tickets", "topic", "ticket_topics_total"),
+        ("subscriptions", "ended_at", "subscriptions_ended_total"),
+        ("subscriptions", "price", "subscription_price"),
+        ("subscriptions", "plan", "plans_total"),
         ("customers", "created_at", "days_since_created"),
+        ("customers", "country", "country_share"),
+        ("customers", "acquisition_channel", "acquisition_share"),
+        ("customers", "sms_consent", "sms_consent"),
         ("customers", "attribute_age", "attribute_age"),
     ],
 )

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from features.transforms.profile import attribute_features
@@ -51,6 +53,73 @@ def test_a_customer_without_a_record_has_no_profile() -> None:
 
     assert found["attribute_age"] is None
     assert found["days_since_created"] is None
+
+
+@pytest.mark.parametrize("channel", ["email", "sms", "push"])
+@pytest.mark.parametrize(
+    ("agreed", "value"), [(True, 1), (False, 0), (None, None)], ids=["yes", "no", "not recorded"]
+)
+def test_a_consent_is_one_or_zero_and_null_where_not_recorded(
+    channel: str, agreed: bool | None, value: int | None
+) -> None:
+    found = features_of(profile(ago(days=9), consents={channel: agreed}))
+
+    assert found[f"{channel}_consent"] == value
+    others = {"email", "sms", "push"} - {channel}
+    assert [found[f"{other}_consent"] for other in others] == [None, None]
+
+
+def of(word: str | None, column: str) -> dict[str, Any]:
+    return {column: word}
+
+
+SHARES = pytest.mark.parametrize(
+    ("name", "column"), [("country_share", "country"), ("acquisition_share", "acquisition")]
+)
+
+
+@SHARES
+def test_a_share_tells_how_many_of_all_known_customers_are_alike(name: str, column: str) -> None:
+    others = [
+        profile(ago(days=9), customer=customer, **of(word, column))
+        for customer, word in (("bob", "a"), ("cy", "b"), ("di", "b"), ("ed", None))
+    ]
+
+    found = features_of(profile(ago(days=9), **of("a", column)), *others)
+
+    assert found[name] == 2 / 4
+
+
+@SHARES
+def test_a_share_knows_nothing_of_customers_to_come(name: str, column: str) -> None:
+    rows = [
+        profile(ago(days=9), **of("a", column)),
+        profile(ago(days=9), customer="bob", known_at=T.moment + MICROSECOND, **of("b", column)),
+        profile(T.moment, customer="cy", **of("b", column)),
+    ]
+
+    assert features_of(*rows)[name] == 1
+    assert features_of(*rows, as_of=T.plus_days(1))[name] == 1 / 3
+
+
+@SHARES
+def test_two_records_of_one_customer_are_one_customer(name: str, column: str) -> None:
+    found = features_of(
+        profile(ago(days=9), **of("a", column)),
+        profile(ago(days=9), **of("a", column)),
+        profile(ago(days=9), customer="bob", **of("b", column)),
+    )
+
+    assert found[name] == 0.5
+
+
+@SHARES
+def test_a_customer_of_unknown_origin_has_no_share(name: str, column: str) -> None:
+    found = features_of(
+        profile(ago(days=9)), profile(ago(days=9), customer="bob", **of("b", column))
+    )
+
+    assert found[name] is None
 
 
 def test_every_declared_attribute_is_a_feature_in_order_of_name() -> None:

@@ -1,0 +1,11 @@
+"""All twins there are, one module a subject."""
+
+from tests.oracle import orders_sql
+
+_SUBJECTS = (orders_sql,)
+
+TWINS: dict[str, str] = {
+    name: query for subject in _SUBJECTS for name, query in subject.TWINS.items()
+}
+NEARLY: frozenset[str] = frozenset().union(*(subject.NEARLY for subject in _SUBJECTS))
+"""Twins that agree to a part in a billion: they round on another way to the same number."""
