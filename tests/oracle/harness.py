@@ -93,10 +93,12 @@ class Oracle:
 
 def _known(table: str, time: str) -> str:
     # A customer's record has no event time of its own where `created_at` was not recorded.
-    is_timeless = f"{time} IS NULL" if table == "customers" else "false"
+    is_timeless, is_always = "false", "false"
+    if table == "customers":
+        is_timeless, is_always = f"{time} IS NULL", "known_at IS NULL"
     return f"""
         SELECT r.*, as_of, date_diff('second', {time}, as_of) AS age FROM {table} AS r, moments
-        WHERE ({time} < as_of OR {is_timeless}) AND (known_at <= as_of OR {is_timeless})
+        WHERE ({time} < as_of OR {is_timeless}) AND (known_at <= as_of OR {is_always})
     """
 
 

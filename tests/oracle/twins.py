@@ -1,8 +1,8 @@
 """All twins there are, one module a subject."""
 
-from tests.oracle import orders_sql
+from tests.oracle import events_sql, lines_sql, messages_sql, orders_sql, service_sql
 
-_SUBJECTS = (orders_sql,)
+_SUBJECTS = (orders_sql, lines_sql, events_sql, messages_sql, service_sql)
 
 TWINS: dict[str, str] = {
     name: query for subject in _SUBJECTS for name, query in subject.TWINS.items()
