@@ -63,19 +63,18 @@ def build_snapshots(
     Snapshots of other moments are removed: they may hold other features.
     """
     from features.catalogue import feature_columns
-    from features.snapshots import write_snapshots
+    from features.engines import open_engine
 
     needed = needed_moments(project.settings, known_at, data.first_event)
     moments = tuple(sorted({*needed, as_of}))
-    columns = feature_columns(data.mapped)
     customers = 0
     written = set()
-    for file in write_snapshots(
-        data.connection, data.tables, data.mapped, moments, project.layout.snapshots
-    ):
-        announce(f"features as of {file.as_of}: {file.customers:,} customers")
-        customers = file.customers
-        written.add(file.path)
+    with open_engine(project.settings.features, data, project.layout) as engine:
+        columns = feature_columns(engine.mapped)
+        for file in engine.write(moments, project.layout.snapshots):
+            announce(f"features as of {file.as_of}: {file.customers:,} customers")
+            customers = file.customers
+            written.add(file.path)
     for path in set(project.layout.snapshots.glob("*.parquet")) - written:
         path.unlink()
     announce("registering the features")

