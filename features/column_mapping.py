@@ -1,12 +1,12 @@
 """Which of the user's columns hold what: the `columns` of a table in the project file."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from features.contracts.errors import ConfigurationError, SourceError
 from features.contracts.settings import TableSettings
-from features.contracts.tables import MONEY, TABLES
+from features.contracts.suggestions import quoted, suggestion
+from features.contracts.tables import MONEY, TABLES, TIME, YES_NO
 
 UserColumns = tuple[str, ...]
 """One column of the user's, or the two whose product is meant."""
@@ -24,7 +24,8 @@ def resolve_columns(
 
     Raises:
         SourceError: if a column is not among the `available`; the message offers close matches.
-        ConfigurationError: if a product is mapped to a column that is not a number.
+        ConfigurationError: if a product is mapped to a column that is not a number, or one column
+            to two that cannot be the same.
     """
     resolved = {}
     for canonical, written in settings.columns.items():
@@ -37,7 +38,32 @@ def resolve_columns(
         resolved[canonical] = tuple(
             find_column(name, available, table=table, origin=origin) for name in names
         )
+    _refuse_shared_columns(table, resolved)
     return resolved
+
+
+_SHAREABLE = (TIME, YES_NO)
+"""One time may say two things (a row was learnt when it happened), one consent be for channels."""
+
+
+def _refuse_shared_columns(table: str, resolved: Mapping[str, UserColumns]) -> None:
+    """Refuse two canonical columns that are one column of the user's, unless that can be meant.
+
+    A factor of a product is not the product, so it may stand for itself as well.
+    """
+    taken: dict[UserColumns, str] = {}
+    for canonical, names in resolved.items():
+        kind = TABLES[table].column(canonical).type
+        other = taken.setdefault(names, canonical)
+        if other == canonical:
+            continue
+        if kind in _SHAREABLE and TABLES[table].column(other).type == kind:
+            continue
+        raise ConfigurationError(
+            f"{table}.{other} and {table}.{canonical} are both mapped to `{' * '.join(names)}`: "
+            "one column can only stand for two if both are times or both say yes or no; "
+            "map another column, or leave one out"
+        )
 
 
 def resolve_attributes(
@@ -98,18 +124,6 @@ def find_column(name: str, available: Sequence[str], *, table: str, origin: str)
         f"{table}: there is no column `{name}` in {origin}; "
         f"{suggestion(name, available)}its columns are {quoted(available)}"
     )
-
-
-def suggestion(name: str, available: Iterable[str]) -> str:
-    """Return `did you mean ...? ` with the names close to `name`, or nothing when none is."""
-    by_lower = {column.lower(): column for column in available}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
-    return f"did you mean {quoted(by_lower[match] for match in close)}? " if close else ""
-
-
-def quoted(names: Iterable[str]) -> str:
-    """Return the names in backquotes, parted by commas."""
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _factors(written: str, available: Sequence[str]) -> UserColumns:

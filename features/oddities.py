@@ -5,8 +5,10 @@ from typing import Any
 
 import ibis
 
-from features.contracts.tables import CANCELLED, RETURNED
-from features.row_checks import SAMPLES, Reading
+from features.contracts.tables import CANCELLED, RETURNED, TABLES, EventType
+from features.data_gates import SAMPLES
+from features.readings import Reading
+from features.time_oddities import describe_learning, describe_times
 
 ODD_TIMES = 1000
 """An amount so many times larger than nearly all others is odd."""
@@ -17,11 +19,16 @@ FEW_MATCHES = 0.5
 
 def describe_rows(table: Any, typed: Any, reading: Reading) -> list[str]:
     """Return notes on one canonical `table` and the `typed` rows it was made of."""
-    notes = _lost_values(typed, reading)
+    notes = _lost_values(typed, reading) + describe_times(reading)
+    notes += describe_learning(typed, TABLES[reading.name].event_time)
     if "known_at" not in reading.settings.columns:
         notes.append("known_at is not mapped: a row counts as known when it happened")
     if reading.name == "orders":
         notes += _order_statuses(table)
+    if "discount" in reading.raw.columns:
+        notes += _negative_discounts(reading)
+    if reading.name == "events":
+        notes += _unknown_types(table)
     if "amount" in reading.settings.columns:
         notes += _odd_amounts(table)
     return notes
@@ -56,11 +63,30 @@ def _lost_values(typed: Any, reading: Reading) -> list[str]:
 
 
 def _samples(typed: Any, flag: str, reading: Reading) -> str:
-    text = reading.given(flag.removeprefix("lost_"))
-    given = reading.raw.table.select(key=reading.raw.table.rowid(), text=text)
+    given = reading.numbered(text=reading.given(flag.removeprefix("lost_")))
     lost = typed.filter(typed[flag]).select("row").order_by("row").limit(SAMPLES)
     rows = lost.join(given, lost.row == given.key).order_by("row").to_pyarrow().to_pylist()
-    return ", such as " + ", ".join(repr(row["text"]) for row in rows)
+    return ", such as " + ", ".join(f"{row['text']!r} (row {row['row']:,})" for row in rows)
+
+
+def _negative_discounts(reading: Reading) -> list[str]:
+    """Tell of discounts that were turned around, unless all were: then it is the shop's way."""
+    below = reading.given("discount").re_search(r"^\s*[-(\x{2212}]|-\s*$").cast("int64")
+    facts = reading.raw.table.aggregate(n=below.count(), below=below.sum())
+    (found,) = facts.to_pyarrow().to_pylist()
+    if not found["below"]:
+        return []
+    return [f"{found['below']:,} of {found['n']:,} discounts are below zero and count as positive"]
+
+
+def _unknown_types(events: Any) -> list[str]:
+    unknown = events.filter(events["type"].notin([kind.value for kind in EventType]))
+    counts = unknown.group_by("type").agg(n=unknown.count()).order_by(ibis.desc("n"), "type")
+    few = counts.limit(5).to_pyarrow().to_pylist()
+    if not few:
+        return []
+    listed = ", ".join(f"{row['type']!r} ({row['n']:,})" for row in few)
+    return [f"types that no feature knows are kept: {listed}; type_values says what they mean"]
 
 
 def _order_statuses(orders: Any) -> list[str]:

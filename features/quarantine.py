@@ -5,9 +5,10 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from features.contracts.tables import TIME, Column
+from features.data_gates import REASONS, SAMPLES, offending_column
 from features.quality import Quarantined
-from features.row_checks import SAMPLES, Reading, TypedRows
+from features.readings import Reading
+from features.row_checks import TypedRows
 
 QUARANTINE_SCHEMA = {
     "table": "string",
@@ -16,7 +17,8 @@ QUARANTINE_SCHEMA = {
     "value": "string",
     "content": "string",
 }
-"""The refused rows: `value` is what was wrong, `content` the mapped columns of the row as JSON."""
+"""The refused rows: `row` is the place in the source, from 1 (over all files of a glob, without
+lines that are no rows), `value` what was wrong, `content` the mapped columns of the row as JSON."""
 
 
 def set_aside(connection: Any, reading: Reading, typed: TypedRows) -> tuple[Quarantined, ...]:
@@ -33,20 +35,23 @@ def set_aside(connection: Any, reading: Reading, typed: TypedRows) -> tuple[Quar
 def _refused_rows(reading: Reading, typed: Any) -> Any:
     refused = typed.filter(typed.reason.notnull()).select("row", "reason")
     raw = reading.raw.table
+    offending = {
+        reason: column
+        for reason in REASONS
+        if (column := offending_column(reading.name, reason)) in reading.raw.columns
+    }
+    texts = {f"text_{name}": reading.given(name) for name in set(offending.values())}
     columns = {name: raw[name].cast("string") for name in raw.columns}
-    texts = {f"text_{column.name}": reading.given(column.name) for column in reading.key_columns}
-    source = raw.select(key=raw.rowid(), content=ibis.struct(columns).cast("json"), **texts)
+    source = reading.numbered(content=ibis.struct(columns).cast("json"), **texts)
     joined = refused.join(source, refused.row == source.key)
-    offending = [
-        (joined.reason.isin(reasons), joined[f"text_{column.name}"])
-        for column in reading.key_columns
-        if (reasons := _reasons_of(column))
+    values = [
+        (joined.reason == reason, joined[f"text_{name}"]) for reason, name in offending.items()
     ]
     return joined.select(
         table=ibis.literal(reading.name),
         reason=joined.reason,
         row=joined.row,
-        value=ibis.cases(*offending, else_=ibis.null("string")),
+        value=ibis.cases(*values, else_=ibis.null("string")),
         content=joined.content.cast("string"),
     )
 
@@ -79,14 +84,7 @@ def _counts(connection: Any, name: str) -> tuple[Quarantined, ...]:
             found["reason"],
             found["n"],
             tuple(sample["value"] for sample in few if sample["reason"] == found["reason"]),
+            tuple(sample["row"] for sample in few if sample["reason"] == found["reason"]),
         )
         for found in counts.to_pyarrow().to_pylist()
     )
-
-
-def _reasons_of(column: Column) -> tuple[str, ...]:
-    if column.name == "customer_id":
-        return ("guest", "repeated_customer")
-    if column.type == TIME:
-        return ("unreadable_time", "impossible_date")
-    return ("unreadable_amount",) if column.name == "amount" else ()

@@ -13,6 +13,7 @@ from features.contracts.errors import SourceError
 from features.contracts.settings import PROJECT_FILE
 
 PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
+PARQUET_MARK = b"PAR1"
 DELIMITERS = ",;\t|"
 HEADER_BYTES = 1 << 16
 CHUNK_BYTES = 1 << 20
@@ -69,7 +70,27 @@ def is_parquet(file: Path) -> bool:
     if file.suffix.lower() in PARQUET_SUFFIXES:
         return True
     with file.open("rb") as stream:
-        return stream.read(4) == b"PAR1"
+        return stream.read(4) == PARQUET_MARK
+
+
+def check_parquet(file: Path, table: str) -> None:
+    """Refuse a Parquet file that is not whole: what says what it holds is written last.
+
+    Raises:
+        SourceError: if the file does not start and end as a Parquet file does.
+    """
+    with file.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        start = stream.read(4)
+        stream.seek(max(0, size - 8))
+        end = stream.read()
+    footer = int.from_bytes(end[:4], "little")
+    if start != PARQUET_MARK or end[4:] != PARQUET_MARK or footer + 12 > size:
+        raise SourceError(
+            f"{table}: {file} is half-written or no Parquet file; write it again, under another "
+            "name first, and rename it when it is whole"
+        )
 
 
 def csv_dialect(file: Path, table: str) -> CsvDialect:

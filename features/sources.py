@@ -18,12 +18,16 @@ from features.contracts.as_of import AsOf, find_zone
 from features.contracts.errors import SourceError
 from features.contracts.settings import DataSettings
 from features.contracts.tables import TABLES
+from features.lateness import measure_lateness
 from features.oddities import describe_matches, describe_rows
 from features.order_building import build_orders
 from features.quality import QualityReport, TableQuality
 from features.quarantine import QUARANTINE_SCHEMA, set_aside
-from features.row_checks import Reading, TypedRows, type_rows
-from features.source_reading import RawTable, read_raw, translated
+from features.raw_tables import RawTable, translated
+from features.readings import Reading
+from features.row_checks import TypedRows, type_rows
+from features.source_databases import Database
+from features.source_reading import read_raw
 from features.table_building import build_table
 
 
@@ -71,11 +75,7 @@ def load_tables(
     try:
         connection.create_table("quarantine", schema=QUARANTINE_SCHEMA)
         moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-        qualities = [
-            _load_table(connection, name, data, timezone, root, moment)
-            for name in TABLES
-            if name in data.tables
-        ]
+        qualities = _load_tables(connection, data, timezone, root, moment)
         return _assemble(connection, data, qualities)
     except BaseException:
         connection.disconnect()
@@ -91,29 +91,51 @@ def open_connection() -> Any:
     return ibis.duckdb.connect(temp_directory=str(spill), autoinstall_known_extensions=False)
 
 
-def _load_table(
-    connection: Any, name: str, data: DataSettings, timezone: str, root: Path, now: datetime
-) -> TableQuality:
-    settings = data.tables[name]
-    raw = read_raw(connection, name, settings, url=data.url, root=root)
-    reading = Reading(name, raw, settings, timezone, data.day_first, now)
+def _load_tables(
+    connection: Any, data: DataSettings, timezone: str, root: Path, now: datetime
+) -> list[TableQuality]:
+    database = Database(data, root) if data.url is not None else None
+    try:
+        return [
+            _load_table(
+                connection,
+                Reading(
+                    name,
+                    read_raw(connection, name, data.tables[name], database=database, root=root),
+                    data,
+                    timezone,
+                    now,
+                ),
+            )
+            for name in TABLES
+            if name in data.tables
+        ]
+    finally:
+        if database is not None:
+            database.close()
+
+
+def _load_table(connection: Any, reading: Reading) -> TableQuality:
+    name, raw = reading.name, reading.raw
     with translated(name, raw.origin):
         typed = type_rows(connection, reading)
         if name == "orders" and not typed.rows:
             raise SourceError(f"orders: {raw.origin} has no rows{_first_line(raw)}")
         quality = _build(connection, reading, typed)
     # Not Ibis's drop_table: with SQLGlot 30 it forgets the name of the table.
-    connection.raw_sql(f"DROP TABLE raw_{name}")
-    connection.raw_sql(f"DROP TABLE typed_{name}")
+    for kind in ("raw", "typed", "repeated"):
+        connection.raw_sql(f"DROP TABLE IF EXISTS {kind}_{name}")
     return quality
 
 
 def _build(connection: Any, reading: Reading, typed: TypedRows) -> TableQuality:
     name, raw, settings = reading.name, reading.raw, reading.settings
     quarantined = set_aside(connection, reading, typed)
-    notes = raw.notes
+    notes = (*raw.notes, *typed.currencies.notes())
+    returns = None
     if name == "orders":
-        notes += build_orders(connection, typed.usable, settings)
+        returns, odd = build_orders(connection, typed.usable, settings)
+        notes += (*odd, *returns.notes())
     else:
         build_table(connection, name, typed.usable, settings)
     table = connection.table(name)
@@ -126,19 +148,20 @@ def _build(connection: Any, reading: Reading, typed: TypedRows) -> TableQuality:
     )
     (found,) = facts.to_pyarrow().to_pylist()
     gone = typed.rows - typed.refused - found["n"]
-    lines = settings.grain == "line"
+    late = "known_at" in settings.columns
     return TableQuality(
         table=name,
         origin=raw.origin,
         rows_read=typed.rows + len(raw.unreadable_lines),
         rows_kept=found["n"],
         quarantined=quarantined,
-        merged=gone if lines else 0,
-        duplicates=0 if lines else gone,
+        merged=gone if settings.grain == "line" else 0,
         notes=(*notes, *describe_rows(table, typed.table, reading)),
         first_event=AsOf(found["first"]) if found["first"] else None,
         last_event=AsOf(found["last"]) if found["last"] else None,
         customers=found["customers"],
+        lateness=measure_lateness(table, TABLES[name].event_time) if late else None,
+        returns=returns,
     )
 
 

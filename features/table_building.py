@@ -15,8 +15,7 @@ ALWAYS_KNOWN = "1970-01-01 00:00:00"
 def build_table(connection: Any, name: str, usable: Any, settings: TableSettings) -> Any:
     """Make the canonical table `name` of the `usable` typed rows, in order of time, and return it.
 
-    Rows that repeat a message id with everything else are dropped. Lines of orders that are equal
-    all count: somebody may buy the same thing twice.
+    Lines of orders that are equal all count: somebody may buy the same thing twice.
     """
     contract = TABLES[name]
     present = [c.name for c in contract.columns if c.name in usable.columns]
@@ -24,12 +23,16 @@ def build_table(connection: Any, name: str, usable: Any, settings: TableSettings
     attributes = list(attribute_levels(settings))
     columns = [*(column.name for column in contract.columns), *attributes]
     rows = usable.select(*present, *attributes, **absent)
-    known_at = rows.known_at.fill_null(rows[contract.event_time])
+    known_at = learnt_at(rows.known_at, rows[contract.event_time])
     if name == "customers":
         known_at = known_at.fill_null(ibis.timestamp(ALWAYS_KNOWN, timezone="UTC"))
     rows = rows.mutate(known_at=known_at).select(*columns)
-    if name == "messages" and "message_id" in settings.columns:
-        rows = rows.distinct()
     key = [contract.event_time, "customer_id"]
     rest = [column for column in columns if column not in key]
     return connection.create_table(name, rows.order_by(*key, *rest))
+
+
+def learnt_at(known_at: Any, event_time: Any) -> Any:
+    """Return when a row was learnt: not before it happened, and just then where nothing is said."""
+    early = (known_at < event_time).fill_null(False)
+    return early.ifelse(event_time, known_at.coalesce(event_time))

@@ -72,15 +72,23 @@ def init(
 
 
 @app.command()
-def check(project: ProjectOption = Path()) -> None:
+def check(
+    project: ProjectOption = Path(),
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the same as a page with pictures, and as JSON.")
+    ] = None,
+) -> None:
     """Validate project file and data: what is missing, what is odd, which goals can be carried."""
-    from pipelines.check import check_project
+    from pipelines.check import check_project, write_report
 
     opened = open_at(project)
     with progress("reading the data"):
         result = check_project(opened.settings, opened.layout)
     for line in result.lines:
         say(line)
+    if report is not None:
+        for file in write_report(result, report, project=opened.settings.name):
+            say(str(file))
     if not result.ok:
         raise GateError("the data cannot carry every goal; see above")
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from features.source_reading import open_files, translated
+from features.raw_tables import translated
+from features.source_reading import open_files
 from features.sources import open_connection
 from features.value_parsing import (
     NUMERIC_DATE,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from features.column_mapping import quoted
 from features.contracts.errors import ConfigurationError
+from features.contracts.suggestions import quoted
 from features.contracts.tables import CANCELLED, RETURNED
 from pipelines.column_evidence import ColumnEvidence
 from pipelines.column_names import COLUMN_NAMES

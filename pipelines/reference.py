@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from features.catalogue import Stage, Subject, subjects
 from features.contracts.settings import Settings
 from features.contracts.tables import TABLES
+from features.data_gates import EVERY_TABLE, GATES, Action, Gate
 from pipelines.cli import app
 
 HEADINGS = {
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
     return {
         "project-file.md": _project_file(),
         "tables.md": _tables(),
+        "data-gates.md": _data_gates(),
         "features.md": _features(),
         "command-line.md": _command_line(),
     }
@@ -82,6 +84,37 @@ def _tables() -> str:
             need = " (required)" if column.required else ""
             lines.append(f"| `{column.name}`{need} | {column.type} | {column.meaning} |")
     return "\n".join(lines) + "\n"
+
+
+def _data_gates() -> str:
+    lines = [
+        "# Data gates",
+        "",
+        "What may be wrong with your rows, and what is done about it. No row is dropped in "
+        "silence: what is put aside lies in the table `quarantine` with its reason, its place in "
+        "the source and its content, and `bellwether check` counts it. Nothing is looked for where "
+        "its column is not mapped.",
+    ]
+    for action in Action:
+        lines += ["", f"## {_HEADINGS[action]}", "", "| fault | where | policy |", "|---|---|---|"]
+        lines += [
+            f"| {gate.words} (`{gate.name}`) | {_tables_of(gate)} | {gate.policy} |"
+            for gate in GATES
+            if gate.action is action
+        ]
+    return "\n".join(lines) + "\n"
+
+
+_HEADINGS = {
+    Action.QUARANTINED: "Put aside",
+    Action.CORRECTED: "Corrected and counted",
+    Action.NOTED: "Kept and counted",
+    Action.STOPPED: "Loading stops",
+}
+
+
+def _tables_of(gate: Gate) -> str:
+    return "every table" if gate.tables == EVERY_TABLE else ", ".join(gate.tables)
 
 
 def _features() -> str:

@@ -8,10 +8,10 @@ touches a file but the project file, so a project can be validated without runni
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,72 +21,16 @@ from pydantic_settings import (
 )
 
 from features.contracts.as_of import AsOf, find_zone
+from features.contracts.data_settings import DataSettings as DataSettings
+from features.contracts.data_settings import Section as Section
+from features.contracts.data_settings import TableSettings as TableSettings
 from features.contracts.engines import EngineName
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
-from features.contracts.tables import TABLES, EventType
+from features.contracts.project_yaml import read_yaml
+from features.contracts.tables import TABLES
 
 PROJECT_FILE = "bellwether.yaml"
-
-
-class Section(BaseModel):
-    """A part of the project file: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class TableSettings(Section):
-    """Where one canonical table is, and how the user's columns map to it."""
-
-    path: str | None = None
-    """File or glob (Parquet or CSV), relative to the project file. Give this or `table`."""
-    table: str | None = None
-    """Table of the database at `data.url`. Give this or `path`."""
-    grain: Literal["order", "line"] = "order"
-    """For `orders`: whether a row is an order, or a line of one (lines are then added up)."""
-    columns: dict[str, str]
-    """Canonical column -> the user's column, or a product of two: `quantity * unit_price`."""
-    status_values: dict[Literal["completed", "cancelled", "returned"], list[str | int | bool]] = {}
-    """For `orders`: values of the status column by meaning; any other value counts as completed."""
-    type_values: dict[EventType, list[str | int]] = {}
-    """For `events`: values of the type column by kind; any other value is kept as it is."""
-    attributes: dict[str, list[str]] = {}
-    """For `customers`: the user's column -> its levels, lowest first; the feature is the place."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.path is None) == (self.table is None):
-            raise ValueError("give exactly one of `path` and `table`")
-        return self
-
-
-class DataSettings(Section):
-    """The user's data."""
-
-    url: str | None = None
-    """Ibis URL of a database, such as `duckdb:///shop.duckdb`; tables with a `table` need it."""
-    day_first: bool = False
-    """Whether dates with slashes start with the day (31/12/2026) or the month (12/31/2026)."""
-    tables: dict[str, TableSettings]
-    """The canonical tables there are; only `orders` is required."""
-
-    @field_validator("tables")
-    @classmethod
-    def _known_tables(cls, tables: dict[str, TableSettings]) -> dict[str, TableSettings]:
-        if "orders" not in tables:
-            raise ValueError("the table `orders` is required")
-        for name, table in tables.items():
-            if name not in TABLES:
-                raise ValueError(f"unknown table `{name}`; known are {', '.join(TABLES)}")
-            _check_columns(name, table)
-        return tables
-
-    @model_validator(mode="after")
-    def _url_for_tables(self) -> Self:
-        named = [name for name, table in self.tables.items() if table.table is not None]
-        if named and self.url is None:
-            raise ValueError(f"table `{named[0]}` is in a database: set `data.url`")
-        return self
 
 
 class GoalSettings(Section):
@@ -252,7 +196,7 @@ def load_settings(project_file: Path) -> Settings:
             message names each wrong key.
     """
     try:
-        content = yaml.safe_load(project_file.read_text(encoding="utf-8"))
+        content = read_yaml(project_file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"there is no project file {project_file}; make one with `bellwether init`"
@@ -313,15 +257,3 @@ def _is_laid_over(problem: ErrorDetails, keys: list[str], content: Mapping[str, 
         found = by_name[key]
     is_value = problem["loc"][-1:] != ("[key]",)
     return is_value and isinstance(problem["input"], str) and problem["input"] != found
-
-
-def _check_columns(name: str, table: TableSettings) -> None:
-    known = {column.name for column in TABLES[name].columns}
-    unknown = sorted(set(table.columns) - known)
-    if unknown:
-        raise ValueError(
-            f"table `{name}` has no column `{unknown[0]}`; it has {', '.join(sorted(known))}"
-        )
-    missing = [c.name for c in TABLES[name].columns if c.required and c.name not in table.columns]
-    if missing:
-        raise ValueError(f"table `{name}` needs the column `{missing[0]}`: map it under `columns`")

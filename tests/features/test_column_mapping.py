@@ -79,3 +79,37 @@ def test_only_customers_have_attributes() -> None:
 
     with pytest.raises(ConfigurationError, match="only `customers` has"):
         resolve_attributes("orders", settings, ("Age",), "o.csv")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("orders", {"customer_id": "id", "order_id": "id"}),
+        ("orders", {"amount": "Quantity * UnitPrice", "margin": "quantity * unitprice"}),
+        ("order_lines", {"order_id": "id", "product_id": "ID"}),
+        ("customers", {"customer_id": "id", "email_consent": "id"}),
+    ],
+    ids=["ids", "products", "but for their case", "kinds"],
+)
+def test_one_column_for_two_is_refused(table: str, columns: dict[str, str]) -> None:
+    settings = TableSettings(path="x.csv", columns=columns)
+
+    with pytest.raises(ConfigurationError, match=rf"{table}\.\w+ and .* are both mapped to `"):
+        resolve_columns(table, settings, ("id", "Quantity", "UnitPrice"), "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("orders", {"ordered_at": "at", "known_at": "at"}),
+        ("customers", {"email_consent": "yes", "sms_consent": "yes", "push_consent": "yes"}),
+        ("order_lines", {"amount": "n * price", "quantity": "n"}),
+    ],
+    ids=["times", "consents", "factor"],
+)
+def test_one_column_may_be_what_two_mean(table: str, columns: dict[str, str]) -> None:
+    settings = TableSettings(path="x.csv", columns=columns)
+
+    resolved = resolve_columns(table, settings, ("at", "yes", "n", "price"), "x.csv")
+
+    assert list(resolved) == list(columns)

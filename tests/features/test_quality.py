@@ -1,4 +1,4 @@
-"""The report on the user's rows, and what the rows can carry."""
+"""The report on the user's rows."""
 
 import json
 from typing import Any
@@ -7,12 +7,9 @@ import pytest
 
 from features.contracts.as_of import AsOf
 from features.contracts.errors import DataContractError
-from features.contracts.goals import GoalName
-from features.contracts.settings import GoalSettings, TrainingSettings
-from features.quality import GoalReadiness, QualityReport, Quarantined, TableQuality, goal_readiness
+from features.quality import QualityReport, Quarantined, TableQuality
 
 FIRST = AsOf.parse("2025-01-01")
-CHURN, CLV = GoalName.CHURN, GoalName.CLV
 
 
 def quality(**changed: Any) -> TableQuality:
@@ -23,10 +20,10 @@ def quality(**changed: Any) -> TableQuality:
         "rows_kept": 700,
         "quarantined": (
             Quarantined("guest", 90),
-            Quarantined("unreadable_amount", 10, ("lots", "n.a.")),
+            Quarantined("repeated_row", 50),
+            Quarantined("unreadable_amount", 10, ("lots", "n.a."), (7, 1200)),
         ),
         "merged": 150,
-        "duplicates": 50,
         "notes": ("3 returned orders among them",),
         "first_event": FIRST,
         "last_event": FIRST.plus_days(210),
@@ -35,25 +32,14 @@ def quality(**changed: Any) -> TableQuality:
     return TableQuality(**(facts | changed))
 
 
-def ready(
-    orders: TableQuality, *, goal: GoalName = CHURN, horizon: int = 90, has_amounts: bool = True
-) -> GoalReadiness:
-    (readiness,) = goal_readiness(
-        {goal: GoalSettings(horizon_days=horizon)},
-        orders,
-        training=TrainingSettings(min_history_days=30),
-        has_amounts=has_amounts,
-    )
-    return readiness
-
-
 def test_report_reads_as_lines() -> None:
     assert QualityReport((quality(),)).lines() == [
-        "orders (orders.csv): 1,000 rows read: 700 kept, 150 merged into orders, "
-        "50 exact repetitions dropped, 100 quarantined",
+        "orders (orders.csv): 1,000 rows read: 700 kept, 150 merged into orders, 150 quarantined",
         "  100 customers from 2025-01-01T00:00:00Z to 2025-07-30T00:00:00Z",
         "  quarantined: 90 with no customer id",
-        "  quarantined: 10 with an amount that cannot be read, such as 'lots', 'n.a.'",
+        "  quarantined: 50 with another row that is equal in all mapped columns",
+        "  quarantined: 10 with an amount that cannot be read, such as 'lots' (row 7), "
+        "'n.a.' (row 1,200)",
         "  note: 3 returned orders among them",
     ]
 
@@ -70,7 +56,7 @@ def test_report_survives_json() -> None:
 
 def test_empty_table_has_neither_events_nor_guests() -> None:
     empty = quality(
-        rows_read=0, rows_kept=0, quarantined=(), merged=0, duplicates=0, notes=(),
+        rows_read=0, rows_kept=0, quarantined=(), merged=0, notes=(),
         first_event=None, last_event=None, customers=0,
     )  # fmt: skip
 
@@ -79,7 +65,7 @@ def test_empty_table_has_neither_events_nor_guests() -> None:
     assert empty.lines() == ["orders (orders.csv): 0 rows read: 0 kept"]
 
 
-@pytest.mark.parametrize("field", ["rows_read", "rows_kept", "merged", "duplicates"])
+@pytest.mark.parametrize("field", ["rows_read", "rows_kept", "merged"])
 def test_row_that_is_unaccounted_for_is_an_error(field: str) -> None:
     with pytest.raises(DataContractError, match="are accounted for"):
         quality(**{field: getattr(quality(), field) + 1})
@@ -89,55 +75,3 @@ def test_table_is_found_by_name() -> None:
     orders, customers = quality(), quality(table="customers")
 
     assert QualityReport((customers, orders)).table("orders") is orders
-
-
-def test_two_horizons_after_the_first_moments_carry_a_goal() -> None:
-    goal, carried, reason = ready(quality())
-
-    assert (goal, carried) == (CHURN, True)
-    assert "100 customers" in reason
-
-
-def test_short_history_says_from_when_it_will_do() -> None:
-    readiness = ready(quality(last_event=FIRST.plus_days(209)))
-
-    assert not readiness.carried
-    assert readiness.reason == (
-        "210 days of orders are needed (30 before the first training moment, 90 until its outcome "
-        "is known, 90 to test on), there are 209; data up to 2025-07-30T00:00:00Z will do, or "
-        "goals.churn.horizon_days of 89 at most"
-    )
-
-
-def test_horizon_that_is_offered_is_carried() -> None:
-    orders = quality(last_event=FIRST.plus_days(101))
-
-    assert "goals.churn.horizon_days of 35 at most" in ready(orders).reason
-    assert ready(orders, horizon=35).carried
-    assert not ready(orders, horizon=36).carried
-
-
-def test_no_horizon_is_offered_where_none_fits() -> None:
-    assert "at most" not in ready(quality(last_event=FIRST.plus_days(30))).reason
-
-
-def test_few_customers_carry_nothing() -> None:
-    readiness = ready(quality(customers=99))
-
-    assert readiness == (CHURN, False, "99 customers have an order, 100 are needed")
-
-
-def test_value_needs_amounts() -> None:
-    assert not ready(quality(), goal=CLV, has_amounts=False).carried
-    assert "map `amount`" in ready(quality(), goal=CLV, has_amounts=False).reason
-    assert ready(quality(), goal=CLV).carried
-    assert ready(quality(), goal=CHURN, has_amounts=False).carried
-
-
-def test_all_that_is_short_is_told_at_once() -> None:
-    readiness = ready(
-        quality(customers=5, first_event=None, last_event=None), goal=CLV, has_amounts=False
-    )
-
-    assert readiness.reason.count(";") == 2
-    assert readiness.reason.endswith("there are no orders")

@@ -1,15 +1,17 @@
 """What `bellwether check` finds out about a project."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from features.contracts.errors import SourceError
+from features.contracts.as_of import AsOf
+from features.contracts.errors import ConfigurationError, SourceError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings, validate_settings
-from pipelines.check import CheckResult, check_project
+from pipelines.check import PAGE, RECORD, CheckResult, check_project, write_report
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
@@ -65,3 +67,42 @@ def test_project_without_its_data_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"there is no file orders\.csv"):
         check_project(settings, Layout(tmp_path))
+
+
+def test_completeness_of_each_source_is_told(tmp_path: Path) -> None:
+    lines = check(tmp_path, days=210).lines
+
+    (months,) = [line for line in lines if line.startswith("  months:")]
+    assert months == "  months: 2025-01 to 2025-07 without a gap"
+
+
+def test_clock_of_the_project_says_how_old_rows_are(tmp_path: Path) -> None:
+    settings = project(tmp_path, days=210)
+    serving = settings.serving.model_copy(update={"clock": "2025-08-01"})
+
+    result = check_project(settings.model_copy(update={"serving": serving}), Layout(tmp_path))
+
+    (orders,) = result.completeness.sources
+    assert orders.age_days == 2
+    assert result.completeness.now == AsOf.parse("2025-08-01")
+
+
+def test_report_holds_everything_as_json(tmp_path: Path) -> None:
+    result = check(tmp_path, days=100)
+
+    page, record = write_report(result, tmp_path / "deep" / "report", project="shop")
+
+    assert (page.name, record.name) == (PAGE, RECORD)
+    stored = json.loads(record.read_text())
+    assert stored == result.to_dict()
+    assert stored["ok"] is False
+    assert [goal["will_do_from"] for goal in stored["goals"]] == [None, "2025-07-30T00:00:00Z"]
+    assert stored["quality"]["tables"][0]["quarantined"][0]["reason"] == "guest"
+    assert len(stored["completeness"]["sources"][0]["months"]) == 4
+
+
+def test_report_that_cannot_be_written_names_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("in the way")
+
+    with pytest.raises(ConfigurationError, match=r"report .* cannot be written"):
+        write_report(check(tmp_path, days=100), tmp_path / "report", project="shop")
