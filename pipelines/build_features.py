@@ -90,22 +90,21 @@ def build_snapshots(
     """
     from features.catalogue import feature_columns
     from features.dataset_manifest import MANIFEST, make_manifest
+    from features.engines import open_engine
     from features.request_time_plan import request_time_plan
-    from features.snapshots import write_snapshots
 
     manifest = project.layout.snapshots / MANIFEST
     needed = needed_moments(project.settings, known_at, data.first_event)
     moments = tuple(sorted({*needed, as_of}))
-    columns = feature_columns(data.mapped)
     customers = 0
     written = {}
-    for file in write_snapshots(
-        data.connection, data.tables, data.mapped, moments, project.layout.snapshots
-    ):
-        manifest.unlink(missing_ok=True)  # it speaks of the snapshots before
-        announce(f"features as of {file.as_of}: {file.customers:,} customers")
-        customers = file.customers
-        written[str(file.as_of)] = file.path
+    with open_engine(project.settings.features, data, project.layout) as engine:
+        mapped, columns = engine.mapped, feature_columns(engine.mapped)
+        for file in engine.write(moments, project.layout.snapshots):
+            manifest.unlink(missing_ok=True)  # it speaks of the snapshots before
+            announce(f"features as of {file.as_of}: {file.customers:,} customers")
+            customers = file.customers
+            written[str(file.as_of)] = file.path
     for path in set(project.layout.snapshots.glob("*.parquet")) - set(written.values()):
         path.unlink()
     announce("hashing what the snapshots were made of")
@@ -113,7 +112,7 @@ def build_snapshots(
     write_atomically(manifest, made.to_json())
     announce("registering the features")
     project.reader().apply(
-        dict.fromkeys(project.settings.goals, columns), request_time_plan(data.mapped)
+        dict.fromkeys(project.settings.goals, columns), request_time_plan(mapped)
     )
     return BuiltFeatures(as_of, moments, customers, columns)
 

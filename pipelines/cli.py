@@ -12,6 +12,7 @@ from features.contracts.errors import ConfigurationError, GateError
 from features.contracts.goals import GoalName
 from pipelines.cli_options import (
     AsOfOption,
+    EngineOption,
     ProjectOption,
     moment_of,
     open_at,
@@ -20,6 +21,7 @@ from pipelines.cli_options import (
     say,
 )
 from pipelines.cli_push import features_push, features_refresh
+from pipelines.cli_shop import shop
 from pipelines.terminal import Options, border, progress, quiet_libraries
 
 app = typer.Typer(
@@ -33,6 +35,7 @@ features_app = typer.Typer(help="Build and inspect features.", no_args_is_help=T
 monitor_app = typer.Typer(help="Watch scores and features.", no_args_is_help=True)
 app.add_typer(features_app, name="features")
 app.add_typer(monitor_app, name="monitor")
+app.command()(shop)
 
 
 @app.callback()
@@ -108,11 +111,13 @@ def demo(
 
 
 @features_app.command("build")
-def features_build(project: ProjectOption = Path(), as_of: AsOfOption = None) -> None:
+def features_build(
+    project: ProjectOption = Path(), as_of: AsOfOption = None, engine: EngineOption = None
+) -> None:
     """Build the snapshots that training and scoring need, and publish the newest online."""
     from pipelines.build_features import build_features
 
-    opened = open_at(project)
+    opened = open_at(project).on(engine)
     with progress("building features") as announce:
         built = build_features(opened, as_of=moment_of(opened, as_of), announce=announce)
     say(

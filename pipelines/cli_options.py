@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.contracts.engines import EngineName
 from features.contracts.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ ProjectOption = Annotated[
 ]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Moment of knowledge, such as 2026-01-31.")
+]
+EngineOption = Annotated[
+    EngineName | None, typer.Option("--engine", help="What computes; the project file's if none.")
 ]
 
 

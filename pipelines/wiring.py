@@ -1,12 +1,13 @@
 """The one place where real parts are put together for the command line."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.contracts.as_of import AsOf
+from features.contracts.engines import EngineName
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
@@ -66,9 +67,22 @@ class Project:
             f"{self.layout.project_file}"
         )
 
+    def on(self, engine: EngineName | None) -> "Project":
+        """Return the project with another engine than its settings'; the same when None."""
+        if engine is None:
+            return self
+        features = self.settings.features.model_copy(update={"engine": engine})
+        return replace(self, settings=self.settings.model_copy(update={"features": features}))
+
     def load_data(self) -> "CanonicalTables":
-        """Read the user's data as canonical tables."""
-        return self._load(self.settings.data)
+        """Read the user's data as canonical tables, but those that Spark has already.
+
+        The orders are read in any case: labels are counted here.
+        """
+        features, data = self.settings.features, self.settings.data
+        elsewhere = features.spark.tables if features.engine is EngineName.SPARK else {}
+        tables = {n: t for n, t in data.tables.items() if n == "orders" or n not in elsewhere}
+        return self._load(data.model_copy(update={"tables": tables}))
 
     def load_orders(self) -> "CanonicalTables":
         """Read the orders alone: all that labels need once features are built."""

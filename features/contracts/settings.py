@@ -24,10 +24,12 @@ from features.contracts.as_of import AsOf, find_zone
 from features.contracts.data_settings import DataSettings as DataSettings
 from features.contracts.data_settings import Section as Section
 from features.contracts.data_settings import TableSettings as TableSettings
+from features.contracts.engines import EngineName
 from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
 from features.contracts.online_settings import OnlineStoreSettings as OnlineStoreSettings
 from features.contracts.project_yaml import read_yaml
+from features.contracts.tables import TABLES
 
 PROJECT_FILE = "bellwether.yaml"
 
@@ -41,8 +43,34 @@ class GoalSettings(Section):
     """Only customers with an order in this many days are eligible; if null, all who ordered."""
 
 
+class SparkSettings(Section):
+    """Where and how Spark runs, for `features.engine: spark`."""
+
+    master: str = "local[2]"
+    """Spark's master: `local[2]`, `spark://host:7077`, `yarn` or `k8s://https://host:443`."""
+    conf: dict[str, str] = {}
+    """Further properties of Spark, such as `spark.executor.memory: 8g`."""
+    staging: str | None = None
+    """Folder that the driver and all executors see; `state/spark` in the project by default."""
+    tables: dict[str, str] = {}
+    """Canonical table -> Spark table or Parquet path that is canonical already, not read by us."""
+
+    @field_validator("tables")
+    @classmethod
+    def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
+        for name in tables:
+            if name not in TABLES:
+                raise ValueError(f"unknown table `{name}`; known are {', '.join(TABLES)}")
+        return tables
+
+
 class FeatureSettings(Section):
-    """How features are kept."""
+    """How features are computed and kept."""
+
+    engine: EngineName = EngineName.DUCKDB
+    """What computes features: DuckDB in this process, or Spark for more than one machine holds."""
+    spark: SparkSettings = SparkSettings()
+    """Where and how Spark runs, for `features.engine: spark`."""
 
     ttl_days: Annotated[float, Field(gt=0, le=365)] = 3.0
     """Features older than this are stale: the customer is refused with a reason, never guessed."""
@@ -122,7 +150,7 @@ class Settings(BaseSettings):
     goals: Annotated[dict[GoalName, GoalSettings], Field(min_length=1)]
     """The goals to train and score."""
     features: FeatureSettings = FeatureSettings()
-    """How features are kept."""
+    """How features are computed and kept."""
     online_store: OnlineStoreSettings = OnlineStoreSettings()
     """Where features are read from when a score is asked for."""
     tracking: TrackingSettings = TrackingSettings()

@@ -67,7 +67,8 @@ def _a_year_ago(rows: ir.Table, start: int, end: int) -> ir.BooleanValue:
 
 
 def _decayed(rows: ir.Table, days: int) -> ir.Value:
-    weight = (-rows.age_seconds / float(days * DAY_SECONDS)).exp()
+    # Spark would divide a whole number by a number in the query as decimals of few digits.
+    weight = (-rows.age_seconds.cast("float64") / float(days * DAY_SECONDS)).exp()
     steps = (rows.is_order.ifelse(weight, 0.0) / DECAY_UNIT).round().cast("int64")
     return steps.sum() * DECAY_UNIT
 

@@ -22,6 +22,7 @@ DOORS = {
         "features/online_store/offline_window.py",
         "features/store.py",
     ),
+    "pyspark": ("features/spark_session.py",),
     "mlflow": ("training/tracking.py", "serving/registry.py"),
 }
 

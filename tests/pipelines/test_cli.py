@@ -26,6 +26,7 @@ COMMANDS = (
     "init",
     "check",
     "demo",
+    "shop",
     "features build",
     "features status",
     "train",
