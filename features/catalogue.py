@@ -149,6 +149,11 @@ def feature_columns_of(carried: Sequence[Subject]) -> tuple[str, ...]:
     return tuple(f.name for s in carried for f in s.features)
 
 
+def moment_features() -> frozenset[str]:
+    """Return the names of the features that are the same for every customer of a moment."""
+    return frozenset(feature.name for feature in (*calendar.FEATURES, *base_level.FEATURES))
+
+
 def aggregate_features(
     features: Sequence[Feature], rows: ir.Table, keys: Sequence[str]
 ) -> ir.Table:

@@ -184,7 +184,7 @@ def _measure(
         rows=quality.rows_kept,
         customers=quality.customers,
         touched_share=quality.customers / everybody if everybody else 0.0,
-        age_days=now.days_since(last) if last else None,
+        age_days=max(now.days_since(last), 0.0) if last else None,
         behind_days=newest.days_since(last) if last and newest else None,
         recent_rows=recent,
         usual_rows=usual,

@@ -2,9 +2,11 @@
 
 Numbers come from Evidently, decisions from here. The method is PSI over tenths of the pooled values
 for every column: Evidently's own choice flips at 1,000 rows, and its bins at 20 distinct values.
-Each column's threshold is at least what chance alone can reach. Columns that Evidently cannot judge
-are taken out before it and reported as findings. Our records hold no Evidently type, and Evidently
-gets no customer id. Its usage tracking belongs to its web service, which is never loaded here.
+Each column's threshold is at least what chance alone can reach. Features that are properties of the
+moment, the same for every customer, differ between any two moments and are left out. Columns that
+Evidently cannot judge are taken out before it and reported as findings. Our records hold no
+Evidently type, and Evidently gets no customer id. Its usage tracking belongs to its web service,
+which is never loaded here.
 """
 
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.catalogue import moment_features
 from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from monitoring.columns import ColumnPair, finite, judge, with_statistic
@@ -79,7 +82,9 @@ def _pairs(
 ) -> list[ColumnPair]:
     """Return the goal's score, then the features in the order of their names."""
     score = "expected_value" if goal is GoalName.CLV else "probability"
-    names = sorted(name for name in reference.rows.column_names if name.startswith(FEATURE_PREFIX))
+    of_the_moment = {FEATURE_PREFIX + name for name in moment_features()}
+    logged = [name for name in reference.rows.column_names if name.startswith(FEATURE_PREFIX)]
+    names = sorted(set(logged) - of_the_moment)
     then, now = (_sample(window.rows, sample_rows, random) for window in (reference, current))
     return [_pair(name, reference.rows, current.rows, then, now) for name in [score, *names]]
 

@@ -184,6 +184,17 @@ def test_windows_of_one_population_show_no_drift(rows: int, seed: int) -> None:
     assert (result.drifted, result.share_drifted, result.score.drifted) == ((), 0.0, False)
 
 
+def test_what_is_the_same_for_all_customers_of_a_moment_is_no_drift() -> None:
+    then = base(3) | {"month": np.full(ROWS, 1.0), "base_orders_30d": np.full(ROWS, 900.0)}
+    now = base(4) | {"month": np.full(ROWS, 2.0), "base_orders_30d": np.full(ROWS, 100.0)}
+
+    result = compare(
+        window(JANUARY, then), window(FEBRUARY, now), goal=GoalName.CHURN, seed=1
+    ).result
+
+    assert {column.name for column in result.columns} == set(base(3))
+
+
 def test_a_sample_is_drawn_the_same_way_for_the_same_seed() -> None:
     reference, current = window(JANUARY, base(0)), window(FEBRUARY, base(1))
 
