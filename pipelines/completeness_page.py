@@ -40,9 +40,7 @@ def completeness_page(result: "CheckResult", *, project: str) -> str:
             f"the page cannot be drawn ({error}); install bellwether[report], or leave out --report"
         ) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["share"] = lambda share: (
-        f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
-    )
+    environment.filters["share"] = _share
     environment.filters["count"] = lambda number: f"{number:,.0f}"
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
@@ -54,6 +52,13 @@ def completeness_page(result: "CheckResult", *, project: str) -> str:
         sources=sources,
         advice=result.advice,
     )
+
+
+def _share(share: float) -> str:
+    """Return a share as people write it, with nothing that is there rounded to nothing."""
+    if 0 < share < 0.0005:
+        return "under 0.1%"
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
 
 
 def _goal(goal: Any) -> dict[str, Any]:
