@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 from feast import Entity, FeatureView, FileSource, RepoConfig, utils
 from feast.data_source import DataSource
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob
 from feast.value_type import ValueType as FeastType
 
@@ -48,7 +49,11 @@ class OfflineWindow:
     @property
     def join_keys(self) -> Mapping[str, FeastType]:
         """The join keys and their types; none for a view without entities."""
-        return {column.name: column.dtype.to_value_type() for column in self.view.entity_columns}
+        return {
+            column.name: column.dtype.to_value_type()
+            for column in self.view.entity_columns
+            if column.name != DUMMY_ENTITY_ID
+        }
 
     @property
     def timestamp_field(self) -> str:

@@ -269,7 +269,7 @@ def test_a_score_over_http_moves_with_a_push(shop: Project, tmp_path: Path) -> N
 
     def score() -> float:
         answer = client.post("/v1/score", json={"customer_ids": ["ann"]}).json()
-        return float(answer["results"][0]["scores"]["churn"]["score"])
+        return float(answer["results"][0]["scores"]["churn"]["probability"])
 
     before = score()
     pusher_of(shop).push("orders", [order()])

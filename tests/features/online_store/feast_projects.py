@@ -101,7 +101,9 @@ def source_of(name: str, path: Path) -> FileSource:
     )
 
 
-def open_feast(root: Path, online_store: Mapping[str, Any], **engine: Any) -> FeatureStore:
+def open_feast(
+    root: Path, online_store: Mapping[str, Any], *, offline: str = "duckdb", **engine: Any
+) -> FeatureStore:
     root.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "project": "shop",
@@ -110,7 +112,7 @@ def open_feast(root: Path, online_store: Mapping[str, Any], **engine: Any) -> Fe
             "path": str(root / "registry.db"),
             "serve_features_while_materializing": True,
         },
-        "offline_store": {"type": "duckdb"},
+        "offline_store": {"type": offline},
         "online_store": dict(online_store),
         "entity_key_serialization_version": 3,
     }

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from feast import FeatureStore, PushSource
+from feast import FeatureStore, FeatureView, Field, PushSource
 from feast.types import Float64, String
 
 from features.contracts.errors import FeatureStoreError
@@ -371,6 +371,39 @@ def test_null_key_is_refused(feast: FeatureStore, tmp_path: Path) -> None:
 
     with pytest.raises(FeatureStoreError, match="a row has no customer_id"):
         materialize(feast)
+
+
+def test_offline_stores_that_cannot_stream_are_read_whole(
+    online_store: dict[str, Any], tmp_path: Path
+) -> None:
+    write_crowd(tmp_path, 1.0, hours_ago=2)
+    late = {"spend": (pa.float64(), [3.0] * 50)}
+    write_rows(tmp_path / "late.parquet", late, ids=CROWD[:50], event=NOW - HOUR)
+    both = pa.concat_tables([pq.read_table(path) for path in sorted(tmp_path.glob("*.parquet"))])
+    pq.write_table(both, tmp_path / "both.parquet")
+    store = open_feast(tmp_path, online_store, offline="dask", batch_rows=BATCH, refresh="full")
+    store.apply([CUSTOMER, view_of(VIEW, tmp_path / "both.parquet", {"spend": Float64})])
+
+    materialize(store)
+
+    assert spends(store) == [3.0] * 50 + [1.0] * 50
+
+
+def test_view_without_entities_has_one_row(online_store: dict[str, Any], tmp_path: Path) -> None:
+    columns = {"spend": (pa.float64(), [1.0, 2.0])}
+    events = [NOW - HOUR, NOW - 2 * HOUR]
+    write_rows(tmp_path / "shop.parquet", columns, ids=["ann", "bob"], event=events)
+    store = open_feast(tmp_path, online_store)
+    source = source_of(VIEW, tmp_path / "shop.parquet")
+    fields = [Field(name="spend", dtype=Float64)]
+    store.apply([FeatureView(name=VIEW, schema=fields, source=source, ttl=24 * HOUR)])
+
+    materialize(store)
+
+    asked = {"anything": [1, 2]}
+    answer = store.get_online_features([f"{VIEW}:spend"], asked).to_dict()
+    assert answer["spend"] == [1.0, 1.0]
+    assert rows_of(store).status(VIEW).rows == 1
 
 
 def test_empty_window_is_an_empty_view(feast: FeatureStore) -> None:

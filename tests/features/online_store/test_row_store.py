@@ -108,6 +108,31 @@ def test_of_equal_events_the_one_learnt_later_stays(rows: RowStore) -> None:
     assert first_values(rows, [ANN]) == [2.0]
 
 
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ((2**32 - 1, 9), (2**32, 0)),
+        ((0, 2**40), (1, 0)),
+        ((0, 2**32 - 1), (0, 2**32)),
+        ((0, 0), (0, 1)),
+        ((-1, 9), (0, -9)),
+        ((-(2**63), 0), (2**63 - 1, 0)),
+        ((5, -(2**63)), (5, -(2**63) + 1)),
+    ],
+    ids=str,
+)
+def test_times_are_compared_to_the_last_bit(
+    rows: RowStore, older: tuple[int, int], newer: tuple[int, int]
+) -> None:
+    old, new = (float_rows([0.0], event_us=e, created_us=c)[0] for e, c in (older, newer))
+    for row in (old, new):
+        rows.write_rows(VIEW, [ANN], [row])
+    for row in (new, old):
+        rows.write_rows(VIEW, [BOB], [row])
+
+    assert rows.read_rows((VIEW,), [ANN, BOB]) == [[new, new]]
+
+
 def test_a_correction_of_the_same_moment_replaces_the_row(rows: RowStore) -> None:
     rows.write_rows(VIEW, [ANN], float_rows([1.0]))
     rows.write_rows(VIEW, [ANN], float_rows([2.0]))
