@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
-from features.catalogue import subjects
+from features.catalogue import Subject, subjects
 from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError, FeatureStoreError
 from features.contracts.tables import TIME
@@ -35,6 +35,7 @@ __all__ = [
     "snapshot_expression",
     "snapshot_path",
     "whole_expression",
+    "write_features",
     "write_snapshots",
 ]
 
@@ -82,14 +83,23 @@ def write_snapshots(
     Raises:
         EmptyCohortError: if nobody had ordered before a moment.
     """
+    yield from write_features(connection, tables, subjects(mapped), moments, directory)
+
+
+def write_features(
+    connection: Any,
+    tables: Mapping[str, ir.Table],
+    carried: Sequence[Subject],
+    moments: Sequence[AsOf],
+    directory: Path,
+) -> Iterator[SnapshotFile]:
+    """Write snapshots with the features of these subjects alone; else as `write_snapshots`."""
     distinct = tuple(dict.fromkeys(moments))
     _require_customers(tables["orders"], distinct)
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         thread = stack.enter_context(ThreadPoolExecutor(1))
-        queries = stack.enter_context(
-            SnapshotQueries(connection, tables, subjects(mapped), distinct)
-        )
+        queries = stack.enter_context(SnapshotQueries(connection, tables, carried, distinct))
         writers = {
             as_of: stack.enter_context(
                 SnapshotWriter(as_of, snapshot_path(directory, as_of), queries.columns, thread)
