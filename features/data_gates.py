@@ -133,8 +133,10 @@ GATES: tuple[Gate, ...] = (
     ),
     _quarantined(
         "repeated_row", tuple(IDS), "another row that is equal in all mapped columns",
-        "One of them is kept. Only rows with an id are compared, and ids are told apart by "
-        "customer; equal lines of an order all count, because one may buy the same thing twice.",
+        "The one that was learnt first is kept (`known_at` is not compared: an export of "
+        "everything every day makes nothing new). Only rows with an id are compared, and ids are "
+        "told apart by customer; equal lines of an order all count, because one may buy the same "
+        "thing twice.",
     ),
     _quarantined(
         "repeated_id", tuple(IDS), "another row of the same id",

@@ -24,7 +24,7 @@ def describe_rows(table: Any, typed: Any, reading: Reading) -> list[str]:
     notes = _lost_values(typed, reading) + describe_times(reading)
     notes += describe_learning(typed, TABLES[reading.name].event_time)
     if "known_at" not in reading.settings.columns:
-        notes.append("known_at is not mapped: a row counts as known when it happened")
+        notes.append(_learning(reading))
     if reading.name == "orders":
         notes += _order_statuses(table)
     if "discount" in reading.raw.columns:
@@ -38,6 +38,12 @@ def describe_rows(table: Any, typed: Any, reading: Reading) -> list[str]:
     if "amount" in reading.settings.columns:
         notes += _odd_amounts(table)
     return notes
+
+
+def _learning(reading: Reading) -> str:
+    if reading.name == "customers" and "created_at" not in reading.settings.columns:
+        return "neither created_at nor known_at is mapped: what is said counts as always known"
+    return "known_at is not mapped: a row counts as known when it happened"
 
 
 def describe_matches(name: str, tables: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from features.table_building import learnt_at
 from features.value_parsing import digest
 
 _KEY = ("customer_id", "order_id")
+_ORDER = ("ordered_at", *_KEY)
 
 
 def build_orders(
@@ -27,11 +28,13 @@ def build_orders(
     nameless = _count(usable.filter(usable.order_id.isnull()) if mapped else usable)
     rows = _complete(usable, settings, nameless=nameless)
     orders = _with_status(_add_up_lines(rows) if settings.grain == "line" else rows)
-    stored = connection.create_table("unmatched_orders", orders)
+    stored = connection.create_table("orders", orders.order_by(*_ORDER))
     linked, returns = match_returns(connection, stored)
-    connection.create_table("orders", linked.order_by("ordered_at", "customer_id", "order_id"))
-    connection.raw_sql("DROP TABLE unmatched_orders")
-    connection.raw_sql("DROP TABLE IF EXISTS matched_returns")
+    if linked is not stored:
+        connection.create_table("linked_orders", linked.order_by(*_ORDER))
+        connection.raw_sql("DROP TABLE orders")
+        connection.raw_sql("ALTER TABLE linked_orders RENAME TO orders")
+        connection.raw_sql("DROP TABLE matched_returns")
     return returns, (*status_notes(usable, settings), *_identity_notes(settings, nameless))
 
 

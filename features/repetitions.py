@@ -54,17 +54,25 @@ def _repeats(usable: Any, identifier: str) -> bool:
 
 
 def _places(reading: Reading, usable: Any, identifier: str) -> Any:
-    """Return the rows, each with whether it is said `again` or is `older` than another version."""
+    """Return the rows, each with whether it is said `again` or is `older` than another version.
+
+    What was said before is said again, however often it is learnt: daily exports of everything
+    must not make old orders new.
+    """
     if "status" in usable.columns:  # of two words for a completed order neither is news
         usable = usable.mutate(status=is_marked(usable, reading.settings).cast("string"))
-    said = [column for column in reading.raw.columns if column in usable.columns]
-    again = ibis.row_number().over(group_by=said, order_by="row")
-    rows = usable.mutate(again=again > 0)
-    newest_first = reading.name != "events"  # an event is what was told of it first
-    learnt = ["known_at"] if "known_at" in usable.columns else []
-    happened = TABLES[reading.name].event_time
-    by_age = [*learnt, *([] if newest_first else [happened]), "row"]
-    order = [ibis.desc(name, nulls_first=False) if newest_first else name for name in by_age]
+    happened = usable[TABLES[reading.name].event_time]
+    learnt = usable.known_at.coalesce(happened) if "known_at" in usable.columns else happened
+    said = [name for name in reading.raw.columns if name != "known_at"]
+    again = ibis.row_number().over(group_by=said, order_by=["learnt", "row"])
+    rows = usable.mutate(learnt=learnt).mutate(again=again > 0)
+    # An event is what was told of it first; of all else what was told last.
+    last_first = (
+        [ibis.desc("row")]
+        if "known_at" not in usable.columns
+        else [ibis.desc("learnt"), ibis.desc("row")]
+    )
+    order = ["learnt", "row"] if reading.name == "events" else last_first
     version = ibis.row_number().over(group_by=["customer_id", identifier, "again"], order_by=order)
     return rows.mutate(older=~rows.again & (version > 0))
 

@@ -19,6 +19,7 @@ from features.contracts.settings import DataSettings, TableSettings
 from features.contracts.suggestions import quoted, suggestion
 from features.raw_tables import RawTable, copy_table, first_line, translated
 from features.source_patience import Patience, PostgresPatience
+from features.value_parsing import on_wall_clock
 
 _KEPT_TYPES = ("is_integer", "is_floating", "is_boolean", "is_string", "is_date", "is_timestamp")
 
@@ -91,9 +92,19 @@ class Database:
             reader = pa.RecordBatchReader.from_batches(schema, batches)
             connection.con.register("incoming", reader)
             try:
-                return copy_table(connection, name, settings, connection.table("incoming"), origin)
+                incoming = self._zoned(connection.table("incoming"), settings)
+                return copy_table(connection, name, settings, incoming, origin)
             finally:
                 connection.con.unregister("incoming")
+
+    def _zoned(self, incoming: Any, settings: TableSettings) -> Any:
+        """Return the rows with the moments of Spark as such: Ibis gives them as UTC, unsaid."""
+        if urlparse(self._url).scheme != "pyspark":
+            return incoming
+        described = self._source.raw_sql(f"DESCRIBE TABLE {settings.table}").collect()
+        moments = {row["col_name"] for row in described if row["data_type"] == "timestamp"}
+        found = [column for column in incoming.columns if column in moments]
+        return incoming.mutate(**{name: on_wall_clock("UTC", incoming[name]) for name in found})
 
     def _open(self, name: str, settings: TableSettings) -> Any:
         schema, _, table = str(settings.table).rpartition(".")

@@ -36,11 +36,13 @@ _NAMED_MONTH = r"^([A-Za-z]{3,9}\.?[ -]+\d|\d{1,2}[ -][A-Za-z]{3})"
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _NAMED_DATES = ("%d %b ", "%d %B ", "%b %d ", "%B %d ")
 
-_timezone: Any = ibis.udf.scalar.builtin(
+on_wall_clock: Any = ibis.udf.scalar.builtin(
     lambda zone, moment: moment,
     name="timezone",
     signature=((dt.string, dt.Timestamp(scale=6)), dt.Timestamp("UTC", 6)),
 )
+"""The moment at which the clock on the wall of a zone shows a time."""
+
 _try_strptime: Any = ibis.udf.scalar.builtin(
     lambda text, formats: text,
     name="try_strptime",
@@ -145,7 +147,7 @@ def parse_moment(value: Any, *, timezone: str, day_first: bool) -> Any:
     if kind.is_timestamp() and kind.timezone is not None:
         return value.cast(TIME)
     if kind.is_timestamp() or kind.is_date():
-        return _timezone(timezone, value.cast("timestamp(6)"))
+        return on_wall_clock(timezone, value.cast("timestamp(6)"))
     if kind.is_string() or kind.is_numeric():  # 19970101.0 is a date that was kept as a float
         return _parse_moment_text(parse_identifier(value), timezone, day_first)
     return ibis.null(TIME)
@@ -215,9 +217,9 @@ def _parse_moment_text(text: Any, timezone: str, day_first: bool) -> Any:
         (text.re_search(_NAMED_MONTH), _named_date(text)),
     )
     return ibis.cases(
-        *((looks_so, _timezone(timezone, moment)) for looks_so, moment in wall_clocks),
+        *((looks_so, on_wall_clock(timezone, moment)) for looks_so, moment in wall_clocks),
         (text.re_search(_ISO_ZONED), zoned_text.try_cast(TIME)),
-        (epoch, _timezone("UTC", _since_1970(text))),
+        (epoch, on_wall_clock("UTC", _since_1970(text))),
         else_=ibis.null(TIME),
     )
 

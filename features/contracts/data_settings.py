@@ -77,7 +77,7 @@ class DataSettings(Section):
     """The user's data."""
 
     url: str | None = None
-    """Ibis URL of a database, such as `duckdb:///shop.duckdb`; tables with a `table` need it."""
+    """Ibis URL of a database: `duckdb:///shop.duckdb`, `postgresql://me@host/shop`, `pyspark://`."""
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     """How long to wait for PostgreSQL: to connect, and for each batch of rows."""
     day_first: bool = False

@@ -432,6 +432,7 @@ def test_lateness_is_unknown_where_nothing_says_when_rows_were_learnt(load: Load
     assert tables.report.table("orders").lateness is None
     assert tables.report.lateness_days_p999 is None
     assert "known_at is not mapped" in notes(tables)
+    assert "always known" in notes(load(customers="customer_id\n1\n"), "customers")
 
 
 def test_gate_known_before(load: LoadTexts) -> None:

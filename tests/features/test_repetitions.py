@@ -43,15 +43,25 @@ def test_the_version_learnt_last_is_kept(folder: Path, tickets: list[tuple[Any, 
     newest: dict[tuple[str, str], tuple[Any, ...]] = {}
     for place, (who, name, n, day) in enumerate(tickets):
         key = (who, name or f"nameless {place}")
-        # Of rows that are equal the first one stands for all.
-        first = next(i for i, ticket in enumerate(tickets) if ticket == (who, name, n, day))
-        at = place if not name else first
-        newest[key] = max(newest.get(key, (0, -1, None)), (day, at, f"t{n}"))
+        same = [(t[3], i) for i, t in enumerate(tickets) if name and t[:3] == (who, name, n)]
+        learnt = min(same, default=(day, place))  # what is said again was known before
+        newest[key] = max(newest.get(key, (0, -1, None)), (*learnt, f"t{n}"))
     found = rows_of(tables, "tickets")
     assert sorted((t["customer_id"], t["topic"], t["known_at"].day) for t in found) == sorted(
         (key[0], topic, day) for key, (day, _, topic) in newest.items()
     )
     assert len(found) + sum(fates(tables, "tickets").values()) == len(tickets)
+    tables.close()
+
+
+def test_what_is_exported_every_day_is_known_since_the_first(tmp_path: Path) -> None:
+    rows = [f"1,{n},2026-01-01,5,2026-01-{day:02}" for day in (3, 2, 4) for n in range(50)]
+    text = "\n".join(["customer_id,order_id,ordered_at,amount,known_at", *rows]) + "\n"
+
+    tables = load_texts(tmp_path, orders=text)
+
+    assert {order["known_at"].day for order in rows_of(tables)} == {2}
+    assert fates(tables) == {"repeated_row": 100}
     tables.close()
 
 

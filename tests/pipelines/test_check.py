@@ -11,8 +11,9 @@ from features.contracts.as_of import AsOf
 from features.contracts.errors import ConfigurationError, SourceError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
-from features.contracts.settings import Settings, validate_settings
+from features.contracts.settings import PROJECT_FILE, Settings, validate_settings
 from pipelines.check import PAGE, RECORD, REFUSED, CheckResult, check_project, write_report
+from tests.pipelines.command_line import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
@@ -100,6 +101,17 @@ def test_report_holds_everything_as_json(tmp_path: Path) -> None:
     assert [goal["will_do_from"] for goal in stored["goals"]] == [None, "2025-07-30T00:00:00Z"]
     assert stored["quality"]["tables"][0]["quarantined"][0]["reason"] == "guest"
     assert len(stored["completeness"]["sources"][0]["months"]) == 4
+
+
+def test_command_names_the_files_of_the_report(tmp_path: Path) -> None:
+    settings = project(tmp_path, days=100)
+    (tmp_path / PROJECT_FILE).write_text(settings.model_dump_json(exclude_unset=True))
+
+    ended = run("check", "--project", tmp_path, "--report", tmp_path / "report")
+
+    assert ended.code == 3  # a goal is not carried, and yet there is a report
+    assert ended.out[-3:] == [str(tmp_path / "report" / name) for name in (PAGE, RECORD, REFUSED)]
+    assert all(Path(line).exists() for line in ended.out[-3:])
 
 
 def test_rows_that_were_put_aside_can_be_looked_at(tmp_path: Path) -> None:
