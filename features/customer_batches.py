@@ -97,9 +97,12 @@ class CustomerBatches:
             self._run(f"CREATE OR REPLACE TEMP VIEW batch_arranged_{name} AS {arranged}")
         words = set(re.findall(r"\w+", self._plan(sql)))
         for name in self.views:
-            self._sort(name, [column for column in self._schema(name) if column in words])
-        for name in self.arranged:
-            self._arrange(name, words)
+            columns = [column for column in self._schema(name) if column in words]
+            if name in self.arranged:
+                self._arrange(name, columns, words)
+            else:
+                self._create(f"all_{name}", self._known(name, columns))
+                self._show(f"batch_{name}", self._schema(name), f"all_{name}", columns)
 
     def _plan(self, sql: str) -> str:
         # Statistics would drop a condition that all rows meet, and the column it reads with it.
@@ -125,7 +128,12 @@ class CustomerBatches:
         for name in self.views:
             for kind in ("", "arranged_", "late_"):
                 self._run(f"DROP VIEW IF EXISTS batch_{kind}{name}")
-                self._run(f"DROP TABLE IF EXISTS all_{kind}{name}")
+            if name in self.arranged:
+                self._run(f"DROP VIEW IF EXISTS all_{name}")
+                self._run(f"DROP TABLE IF EXISTS all_arranged_{name}")
+                self._run(f"DROP TABLE IF EXISTS all_late_{name}")
+            else:
+                self._run(f"DROP TABLE IF EXISTS all_{name}")
         self._run(f"DROP TABLE IF EXISTS {CODES}")
 
     def _number_customers(self) -> tuple[pa.StringArray, bool]:
@@ -154,38 +162,40 @@ class CustomerBatches:
     def _view(self, view: str, schema: Mapping[str, Any]) -> ir.Table:
         return ibis.table(ibis.schema(dict(schema)), name=view)
 
-    def _sort(self, name: str, columns: Sequence[str]) -> None:
-        """Bring in the rows that were known by the newest moment, sorted by customer."""
+    def _known(self, name: str, columns: Sequence[str], which: str = "TRUE") -> str:
+        """Return the query for the rows that were known by the newest moment."""
         listed = ", ".join(
             "c.code AS customer_id" if column == "customer_id" else f"t.{_quoted(column)}"
             for column in dict.fromkeys(["customer_id", *columns])
         )
+        return (
+            f"SELECT {listed} FROM (SELECT * FROM {self._source(name)} "
+            f"WHERE {self._is_known(name)}) t JOIN {CODES} c USING (customer_id) WHERE {which}"
+        )
+
+    def _arrange(self, name: str, columns: Sequence[str], words: set[str]) -> None:
+        """Bring in a table arranged, but for the rows of customers with a late one."""
+        self._show(
+            "", self._schema(name), f"({self._known(name, columns, 'NOT is_late')})", columns
+        )
+        self._run(f"CREATE OR REPLACE TEMP VIEW batch_{name} AS {self._shown.pop('')}")
+        schema = dict(self.arranged[name].schema().items())
+        kept = [column for column in schema if column in {*words, *columns}]
+        listed = ", ".join(map(_quoted, dict.fromkeys(["customer_id", *kept])))
+        rows = f"SELECT {listed} FROM ({self._arrangements[name]})"
+        self._create(f"all_arranged_{name}", rows)
+        self._create(f"all_late_{name}", self._known(name, columns, "is_late"))
+        self._show(f"batch_arranged_{name}", schema, f"all_arranged_{name}", kept)
+        self._show(f"batch_late_{name}", self._schema(name), f"all_late_{name}", columns)
+        listed = ", ".join(map(_quoted, dict.fromkeys(["customer_id", *columns])))
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE all_{name} AS SELECT {listed} "
-            f"FROM (SELECT * FROM {self._source(name)} WHERE {self._is_known(name)}) t "
-            f"JOIN {CODES} c USING (customer_id) ORDER BY c.code"
+            f"CREATE OR REPLACE TEMP VIEW all_{name} AS SELECT {listed} FROM all_arranged_{name} "
+            f"UNION ALL SELECT {listed} FROM all_late_{name}"
         )
         self._show(f"batch_{name}", self._schema(name), f"all_{name}", columns)
 
-    def _arrange(self, name: str, words: set[str]) -> None:
-        """Arrange the rows of a table, but those of customers with a late one."""
-        self._run(f"CREATE OR REPLACE TEMP VIEW batch_{name} AS {self._shown[f'batch_{name}']}")
-        schema = dict(self.arranged[name].schema().items())
-        columns = [column for column in schema if column in words]
-        listed = ", ".join(map(_quoted, dict.fromkeys(["customer_id", *columns])))
-        codes = f"SELECT code FROM {CODES} WHERE is_late"
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE all_late_{name} AS SELECT * FROM all_{name} "
-            f"WHERE customer_id IN ({codes}) ORDER BY customer_id"
-        )
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE all_arranged_{name} AS SELECT {listed} "
-            f"FROM ({self._arrangements[name]}) WHERE customer_id NOT IN ({codes}) "
-            "ORDER BY customer_id"
-        )
-        own = [column for column in columns if column in self._schema(name)]
-        self._show(f"batch_arranged_{name}", schema, f"all_arranged_{name}", columns)
-        self._show(f"batch_late_{name}", self._schema(name), f"all_late_{name}", own)
+    def _create(self, table: str, rows: str) -> None:
+        self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows} ORDER BY customer_id")
 
     def _show(
         self, view: str, schema: Mapping[str, Any], source: str, columns: Sequence[str]

@@ -16,6 +16,8 @@ from features.transforms.orders import SEASON_DAYS, YEAR_DAYS
 
 QUINTILES = ("first", "second", "third", "fourth")
 
+NOBODY = "nobody has a completed order yet"
+
 _base = partial(Feature, table="orders")
 
 
@@ -31,14 +33,20 @@ def _quintile(values: ir.Value, place: int) -> ir.Value:
     return (edges[place] * 5).round() / 5.0
 
 
-def _edges(feature: str, unit: str, meaning: str, needs: tuple[str, ...] = ()) -> list[Feature]:
+def _edges(
+    feature: str,
+    unit: str,
+    meaning: str,
+    when_null: str = "never null",
+    needs: tuple[str, ...] = (),
+) -> list[Feature]:
     def edge(place: int, name: str) -> Feature:
         return _base(
             name,
             unit,
             f"{meaning} at the {QUINTILES[place]} quintile of all customers.",
             aggregate=lambda rows: _quintile(rows[feature].floor(), place),
-            when_null="nobody has a completed order yet",
+            when_null=when_null,
             needs_features=(feature,),
             needs=needs,
         )
@@ -120,7 +128,7 @@ FEATURES: tuple[Feature, ...] = (
         "days",
         "Days since the first completed order of anybody.",
         aggregate=lambda rows: rows.days_since_first_order.max(),
-        when_null="nobody has a completed order yet",
+        when_null=NOBODY,
         needs_features=("days_since_first_order",),
         ages=True,
     ),
@@ -150,7 +158,7 @@ FEATURES: tuple[Feature, ...] = (
         when_null="nobody has completed orders on two different days (UTC) yet",
         needs_features=("gap_days_mean",),
     ),
-    *_edges("days_since_last_order", "days", "Whole days since the last completed order"),
+    *_edges("days_since_last_order", "days", "Whole days since the last completed order", NOBODY),
     *_edges("order_days_total", "days", "Different days (UTC) with a completed order"),
     *_edges(
         "spend_total", "money", "Amount of completed orders ever, rounded down", needs=("amount",)

@@ -4,7 +4,7 @@ from itertools import combinations
 import ibis
 import pytest
 
-from features.catalogue import feature_columns, subjects
+from features.catalogue import ARRANGED, Stage, feature_columns, subjects
 from features.contracts.features import Feature
 from features.contracts.tables import TABLES
 from features.snapshots import snapshot_expression
@@ -170,4 +170,40 @@ def test_null_features_of_a_customer_with_one_cancelled_order_are_those_that_say
     found = features_of(order(ago(days=3), status="cancelled"))
 
     nulls = {name for name, value in found.items() if value is None}
-    assert nulls == {name for name, f in CATALOGUE.items() if f.when_null != "never null"}
+    may_be = {name for name, f in CATALOGUE.items() if f.when_null != "never null"}
+    assert nulls <= may_be
+    assert {name for name in may_be if CATALOGUE[name].table != "orders"} <= nulls
+
+
+def test_a_feature_reads_only_what_was_computed_before_it() -> None:
+    known: set[str] = set()
+    for subject in subjects(MAPPED):
+        for feature in subject.features:
+            assert known.issuperset(feature.needs_features), feature.name
+            known.add(feature.name)
+
+
+def test_stages_come_in_their_order_and_only_rows_are_prepared() -> None:
+    stages = [subject.stage for subject in subjects(MAPPED)]
+
+    assert stages == sorted(stages, key=list(Stage).index)
+    assert set(stages) == set(Stage)
+    for subject in subjects(MAPPED):
+        assert (subject.prepare is not None) == (subject.stage is Stage.ROWS)
+
+
+def test_a_feature_is_not_carried_without_those_it_reads() -> None:
+    without_amounts = {"orders": ONLY_REQUIRED["orders"]}
+
+    columns = feature_columns(without_amounts)
+
+    assert "rfm_spend_quintile" not in columns
+    assert "rfm_spend_quintile" in feature_columns({"orders": MAPPED["orders"]})
+    assert "rfm_last_order_quintile" in columns
+
+
+def test_a_table_that_is_arranged_keeps_its_columns() -> None:
+    for name, arrange in ARRANGED.items():
+        table = ibis.table(COLUMNS[name], name=name)
+        arranged = arrange(table, ["customer_id"])
+        assert arranged[list(table.columns)].schema() == table.schema()

@@ -6,7 +6,8 @@ import pytest
 from features.contracts.as_of import AsOf
 from features.contracts.tables import TABLES
 from features.sources import open_connection
-from features.transforms.known import moments_table, rows_known_at
+from features.transforms.calendar import calendar_values
+from features.transforms.known import CALENDAR, moments_table, rows_known_at
 from tests.features.hand_made import DAY, MICROSECOND, SECOND, T, ago, canonical, order
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
@@ -66,3 +67,28 @@ def test_a_moment_given_twice_counts_once() -> None:
 )
 def test_age_is_in_whole_seconds_and_a_started_one_counts(at: datetime, seconds: int) -> None:
     assert ages(at, at, T) == {T: seconds}
+
+
+def test_a_single_moment_says_the_same_as_a_table_of_one() -> None:
+    rows = [order(ago(days=days), known_at=ago(days=days - 2)) for days in (-1, 0, 1, 2, 3, 30)]
+    orders = ibis.memtable(canonical(rows)["orders"])
+    alone = ibis.literal(T.moment, "timestamp('UTC', 6)")
+
+    found = [
+        open_connection()
+        .to_pyarrow(rows_known_at(orders, moments, event_time=EVENT_TIME).order_by("age_seconds"))
+        .select(["order_id", "as_of", "age_seconds"])
+        for moments in (alone, moments_table([T]))
+    ]
+
+    assert found[0].num_rows == 3
+    assert found[0].to_pylist() == found[1].to_pylist()
+
+
+def test_a_table_of_moments_carries_their_calendar() -> None:
+    table = open_connection().to_pyarrow(moments_table([T]))
+
+    (row,) = table.to_pylist()
+    assert row.pop("as_of") == T.moment
+    assert row == calendar_values(T)
+    assert set(row) == set(CALENDAR)
