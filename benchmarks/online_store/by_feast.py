@@ -4,7 +4,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -68,14 +68,17 @@ class _ByFeast:
 
     def finish(self) -> None:
         """Materialize all of it."""
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            self._store.materialize(AS_OF, AS_OF)
+        self._materialize(AS_OF)
         self._service = self._store.get_feature_service("all")
 
     def read(self, customer_ids: Sequence[str]) -> object:
         """Read Feast's own answer."""
         return self._store.get_online_features(self._service, {"customer_id": list(customer_ids)})
+
+    def _materialize(self, moment: datetime) -> None:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            self._store.materialize(moment, moment)
 
     def _register(self) -> None:
         customer = Entity(name="customer", join_keys=["customer_id"], value_type=ValueType.STRING)
@@ -90,6 +93,7 @@ class _ByFeast:
             name=VIEW, entities=[customer], schema=fields, source=source, ttl=timedelta(0)
         )
         self._store.apply([customer, source, view, FeatureService(name="all", features=[view])])
+        self._materialize(AS_OF - timedelta(days=1))  # nothing, but now everything is imported
 
 
 class _Ours(_ByFeast):

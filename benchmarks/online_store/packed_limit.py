@@ -23,7 +23,7 @@ PAIRS_PER_COMMAND = 500
 
 def ready_made(batch: pa.RecordBatch) -> tuple[list[bytes], list[bytes]]:
     """Return keys and packed rows."""
-    keys = batch.column(0).cast(pa.binary()).to_pylist()
+    keys: Any = batch.column(0).cast(pa.binary()).to_pylist()
     return keys, pack(SCHEMA, batch.columns[1:], np.full(batch.num_rows, AS_OF_US))
 
 

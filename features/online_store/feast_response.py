@@ -68,7 +68,30 @@ class ViewAnswer:
 def extend(response: GetOnlineFeaturesResponse, answer: ViewAnswer) -> None:
     """Append the features of a view to a response."""
     response.metadata.feature_names.val.extend(answer.names)
-    response.MergeFromString(_results(answer))
+    is_one = answer.statuses.shape[1] == 1 and not answer.others
+    response.MergeFromString(_results_of_one(answer) if is_one else _results(answer))
+
+
+def _results_of_one(answer: ViewAnswer) -> bytes:
+    """Return what `_results` returns: for one customer NumPy takes longer than plain bytes."""
+    moment = _moments(answer)
+    tails = [STATUSES + bytes([1, status]) + moment for status in range(OUTSIDE_MAX_AGE + 1)]
+    blanks = [_result(VALUES + bytes([0]) + tail) for tail in tails]
+    head = RESULTS + _varint(len(_DOUBLE) + 8 + len(tails[PRESENT])) + _DOUBLE
+    tail = tails[PRESENT]
+    numbers = np.ascontiguousarray(answer.floats, dtype="<f8").tobytes()
+    return b"".join(
+        [
+            head + numbers[8 * place : 8 * place + 8] + tail
+            if status == PRESENT
+            else blanks[status]
+            for place, status in enumerate(answer.statuses.ravel().tolist())
+        ]
+    )
+
+
+def _result(content: bytes) -> bytes:
+    return RESULTS + _varint(len(content)) + content
 
 
 def _results(answer: ViewAnswer) -> bytes:

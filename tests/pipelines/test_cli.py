@@ -281,7 +281,7 @@ def test_service_is_not_announced_before_it_can_start(tmp_path: Path) -> None:
     ended = run("serve", "--project", tmp_path)
 
     assert (ended.code, ended.out) == (1, [])
-    assert "run: bellwether features build" in ended.errors[0]
+    assert "run `bellwether features build`" in ended.errors[0]
 
 
 def test_service_reads_no_other_file_than_the_projects(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ def test_answer_is_the_same_as_made_one_by_one(count: int, moments: int) -> None
     assert len(response.results) == len(NAMES)
 
 
+def test_one_customer_with_floats_alone_gets_the_same_answer() -> None:
+    rng = np.random.default_rng(3)
+    statuses = np.array([[1], [2], [3], [4], [1]], dtype=np.uint8)
+    names = ("a", "b", "c", "d", "e")
+    moment = np.array([1_772_323_200_000_001])
+    answer = ViewAnswer(moment, statuses, names, rng.normal(size=(5, 1)), (0, 1, 2, 3, 4))
+    response = GetOnlineFeaturesResponse()
+
+    extend(response, answer)
+
+    assert response == one_by_one(answer)
+
+
 def test_floats_keep_their_bits_and_zero_is_not_null() -> None:
     numbers = np.array([[0.0, -0.0, 5e-324, 1.7e308, np.inf, -np.inf]])
     statuses = np.full(numbers.shape, PRESENT, dtype=np.uint8)
