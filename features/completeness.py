@@ -1,6 +1,7 @@
 """How complete each source is: how fresh, whether it ebbs away, which months and customers it has.
 
-Facts of the canonical tables, by Ibis expressions that every engine knows. Months are those of UTC.
+Facts of the canonical tables, by Ibis expressions that every engine knows. Months are those of the
+project's time zone, in which its people think.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +11,10 @@ from typing import Any
 
 import ibis
 
-from features.contracts.as_of import AsOf
+from features.contracts.as_of import AsOf, find_zone
 from features.contracts.features import DAY_SECONDS
 from features.contracts.tables import TABLES
+from features.local_days import local_day
 from features.quality import QualityReport, TableQuality
 from features.transforms.known import epoch_seconds
 
@@ -121,9 +123,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Completeness:
-    """How complete all sources are as of `now`; `newest` is the newest row of any."""
+    """How complete all sources are as of `now`; `newest` is the newest row of any.
+
+    Months are those of `timezone`.
+    """
 
     now: AsOf
+    timezone: str
     newest: AsOf | None
     sources: tuple[Source, ...]
 
@@ -131,6 +137,7 @@ class Completeness:
         """Return the facts as plain values for JSON."""
         return {
             "now": str(self.now),
+            "timezone": self.timezone,
             "newest": str(self.newest) if self.newest else None,
             "sources": [source.to_dict() for source in self.sources],
         }
@@ -145,6 +152,7 @@ def measure_completeness(
     report: QualityReport,
     mapped: Mapping[str, Iterable[str]],
     now: AsOf,
+    timezone: str = "UTC",
 ) -> Completeness:
     """Return how complete the canonical `tables` are; `mapped` are their columns by table."""
     lasts = [quality.last_event for quality in report.tables if quality.last_event]
@@ -157,9 +165,12 @@ def measure_completeness(
     n = int(everybody.count().to_pyarrow().as_py())
     return Completeness(
         now,
+        timezone,
         newest,
         tuple(
-            _measure(tables[quality.table], quality, mapped[quality.table], n, newest, now)
+            _measure(
+                tables[quality.table], quality, mapped[quality.table], n, newest, now, timezone
+            )
             for quality in report.tables
         ),
     )
@@ -172,6 +183,7 @@ def _measure(
     everybody: int,
     newest: AsOf | None,
     now: AsOf,
+    timezone: str,
 ) -> Source:
     event_time = TABLES[quality.table].event_time
     first, last = quality.first_event, quality.last_event
@@ -188,7 +200,7 @@ def _measure(
         behind_days=newest.days_since(last) if last and newest else None,
         recent_rows=recent,
         usual_rows=usual,
-        months=_months(table, event_time, first, last) if first and last else (),
+        months=_months(table, quality, timezone),
         filled=_filled(table, mapped, quality.rows_kept),
     )
 
@@ -207,16 +219,18 @@ def _volumes(table: Any, event_time: str, first: AsOf, newest: AsOf) -> tuple[in
     return found["recent"], found["before"] * RECENT_DAYS / USUAL_DAYS if known else None
 
 
-def _months(table: Any, event_time: str, first: AsOf, last: AsOf) -> tuple[Month, ...]:
-    days = [
-        first.moment.date() + timedelta(days=n)
-        for n in range((last.moment.date() - first.moment.date()).days + 1)
-    ]
+def _months(table: Any, quality: TableQuality, timezone: str) -> tuple[Month, ...]:
+    first, last = quality.first_event, quality.last_event
+    if first is None or last is None:
+        return ()
+    zone = find_zone(timezone)
+    start, end = (moment.moment.astimezone(zone).date() for moment in (first, last))
+    days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
     calendar = ibis.memtable(
         {"day": [(day - _DAY_ZERO).days for day in days], "month": [f"{d:%Y-%m}" for d in days]},
         schema={"day": "int64", "month": "string"},
     )
-    day = epoch_seconds(table[event_time]) // DAY_SECONDS
+    day = local_day(table[TABLES[quality.table].event_time], timezone, first, last)
     rows = table.select("customer_id", day=day).join(calendar, "day")
     counts = rows.group_by("month").agg(n=rows.count(), customers=rows.customer_id.nunique())
     found = {row["month"]: row for row in counts.to_pyarrow().to_pylist()}

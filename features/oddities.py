@@ -13,7 +13,7 @@ from features.readings import Reading
 from features.time_oddities import describe_learning, describe_times
 
 ODD_TIMES = 1000
-"""An amount so many times larger than nearly all others is odd."""
+"""An amount so many times larger than that of 19 in 20 rows is odd."""
 
 FEW_MATCHES = 0.5
 """When fewer of a table's customers have an order, the ids may be of two kinds."""
@@ -130,7 +130,7 @@ def _order_statuses(orders: Any) -> list[str]:
 def _odd_amounts(table: Any) -> list[str]:
     """Tell of amounts that dwarf nearly all others; in short tables the measure is less sharp."""
     n = _count(table)
-    rank = next((rank for rows, rank in ((2000, 0.999), (200, 0.99), (20, 0.9)) if n >= rows), None)
+    rank = next((rank for rows, rank in ((200, 0.95), (20, 0.9)) if n >= rows), None)
     if rank is None:
         return []
     usual = table.amount.abs().cast("float64").quantile(rank).to_pyarrow().as_py()

@@ -22,13 +22,14 @@ class Quarantined:
         reason: the name of the gate in `data_gates`.
         rows: how many there are.
         samples: up to three different values that are wrong, the first ones.
-        places: the row of the source where each sample is first found, from 1.
+        places: the row of the source where each sample is first found, from 1; None for what is no
+            row.
     """
 
     reason: str
     rows: int
     samples: tuple[str, ...] = ()
-    places: tuple[int, ...] = ()
+    places: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _counts(connection: Any, name: str) -> tuple[Quarantined, ...]:
             found["reason"],
             found["n"],
             tuple(sample["value"] for sample in few if sample["reason"] == found["reason"]),
-            tuple(sample["row"] for sample in few if sample["reason"] == found["reason"]),
+            tuple(sample["row"] or None for sample in few if sample["reason"] == found["reason"]),
         )
         for found in counts.to_pyarrow().to_pylist()
     )

@@ -94,7 +94,9 @@ def check_project(settings: Settings, layout: Layout, *, report: Path | None = N
     now = AsOf.parse(clock, settings.timezone) if clock else AsOf(datetime.now(UTC))
     tables = load_tables(settings.data, timezone=settings.timezone, root=layout.root)
     try:
-        completeness = measure_completeness(tables.tables, tables.report, tables.mapped, now)
+        completeness = measure_completeness(
+            tables.tables, tables.report, tables.mapped, now, settings.timezone
+        )
         if report is not None:
             with _writing(report):
                 write_quarantine(tables.connection, report / REFUSED)

@@ -63,7 +63,8 @@ COLUMN_NAMES = {
         deckungsbeitrag marge
     """,
     "currency": """
-        currency currencycode ordercurrency transactioncurrency paymentcurrency waehrung devise
+        currency currencycode ordercurrency transactioncurrency paymentcurrency währung waehrung
+        devise
     """,
     "device": """
         device devicetype devicecategory

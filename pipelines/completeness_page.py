@@ -7,6 +7,7 @@ from features.contracts.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from features.completeness import Source
+    from features.contracts.as_of import AsOf
     from features.quality import Quarantined, TableQuality
     from pipelines.check import CheckResult
 
@@ -31,7 +32,7 @@ def completeness_page(result: "CheckResult", *, project: str) -> str:
 
         coverage = coverage_picture(result.completeness)
         sources = [
-            _source(source, result.report.table(source.table))
+            _source(source, result.report.table(source.table), result.completeness.timezone)
             for source in result.completeness.sources
         ]
     except ImportError as error:
@@ -39,19 +40,25 @@ def completeness_page(result: "CheckResult", *, project: str) -> str:
             f"the page cannot be drawn ({error}); install bellwether[report], or leave out --report"
         ) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["share"] = lambda share: (
-        f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
-    )
+    environment.filters["share"] = _share
     environment.filters["count"] = lambda number: f"{number:,.0f}"
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         project=project,
-        now=str(result.completeness.now)[:10],
+        now=_day(result.completeness.now, result.completeness.timezone),
+        timezone=result.completeness.timezone,
         goals=[_goal(goal) for goal in result.goals],
         coverage=coverage,
         sources=sources,
         advice=result.advice,
     )
+
+
+def _share(share: float) -> str:
+    """Return a share as people write it, with nothing that is there rounded to nothing."""
+    if 0 < share < 0.0005:
+        return "under 0.1%"
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"
 
 
 def _goal(goal: Any) -> dict[str, Any]:
@@ -62,15 +69,22 @@ def _goal(goal: Any) -> dict[str, Any]:
     }
 
 
-def _source(source: "Source", quality: "TableQuality") -> dict[str, Any]:
+def _day(moment: "AsOf | None", timezone: str) -> str:
+    """Return the day of a moment on the calendar of the project's zone."""
+    from features.contracts.as_of import find_zone
+
+    return f"{moment.moment.astimezone(find_zone(timezone)):%Y-%m-%d}" if moment else "none"
+
+
+def _source(source: "Source", quality: "TableQuality", timezone: str) -> dict[str, Any]:
     from pipelines.completeness_pictures import months_picture
 
     return {
         "facts": source,
         "quality": quality,
         "name": source.table.replace("_", " "),
-        "newest": str(quality.last_event)[:10] if quality.last_event else "none",
-        "oldest": str(quality.first_event)[:10] if quality.first_event else "none",
+        "newest": _day(quality.last_event, timezone),
+        "oldest": _day(quality.first_event, timezone),
         "marks": _marks(source, quality),
         "picture": months_picture(source) if source.months else None,
         "quarantined": [_reason(part, quality) for part in quality.quarantined],

@@ -24,7 +24,8 @@ HEAD = "customer_id,order_id,ordered_at,amount"
 def measure(tmp_path: Path, **given: Any) -> Completeness:
     tables = load_texts(tmp_path, **given)
     try:
-        return measure_completeness(tables.tables, tables.report, tables.mapped, NOW)
+        zone = given.get("timezone", "UTC")
+        return measure_completeness(tables.tables, tables.report, tables.mapped, NOW, zone)
     finally:
         tables.close()
 
@@ -47,12 +48,17 @@ def test_months_are_counted_and_gaps_named(tmp_path: Path) -> None:
     assert orders.coverage == "2025-11 to 2026-04, none in 2026-01, 2026-03"
 
 
-def test_months_are_those_of_utc(tmp_path: Path) -> None:
-    moments = ("2026-01-01 00:30", "2026-02-01 00:30")
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "UTC"])
+def test_months_are_those_of_the_projects_calendar(tmp_path: Path, zone: str) -> None:
+    moments = ("2025-10-01", "2025-10-31 23:59:59", "2025-11-01", "2026-03-31 23:59:59")
 
-    (orders,) = measure(tmp_path, orders=orders_of(*moments), timezone="Europe/Berlin").sources
+    found = measure(tmp_path, orders=orders_of(*moments), timezone=zone)
 
-    assert [month.month for month in orders.months] == ["2025-12", "2026-01"]
+    counts = {month.month: month.rows for month in found.sources[0].months}
+    assert counts == {
+        "2025-10": 2, "2025-11": 1, "2025-12": 0, "2026-01": 0, "2026-02": 0, "2026-03": 1
+    }  # fmt: skip
+    assert found.timezone == zone
 
 
 def test_freshness_is_told_from_now_and_from_the_newest_of_all(tmp_path: Path) -> None:

@@ -403,6 +403,14 @@ def test_gate_odd_amount(load: LoadTexts) -> None:
     assert len(rows_of(tables)) == 41
 
 
+def test_odd_amounts_stand_out_though_they_are_many(load: LoadTexts) -> None:
+    amounts = [99_999_999] * 8 + [10 + n % 7 for n in range(300)]
+
+    tables = load(*(f"{n},{n},2026-01-01,{amount}" for n, amount in enumerate(amounts)))
+
+    assert "8 amounts are over 1000 times the usual" in notes(tables)
+
+
 def test_gate_negative_discount(load: LoadTexts) -> None:
     tables = load(f"{HEAD},discount", "1,a,2026-01-01,5,-2", "1,b,2026-01-02,5,2")
 
