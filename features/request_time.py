@@ -169,7 +169,8 @@ class RequestTime:
             as_of: the moment. Features of a later one are not taken back.
 
         Raises:
-            FeatureStoreError: if a derived feature is wanted without what it is derived from.
+            FeatureStoreError: if a derived feature is wanted without what it is derived from, or
+                the calendar is not that of the plan.
         """
         elapsed = as_of.moment.timestamp() - epoch_seconds
         moved = elapsed > 0
@@ -188,7 +189,13 @@ class RequestTime:
     def _calendar_at(self, as_of: AsOf) -> Mapping[str, float]:
         today = self._today
         if today is None or today[0] != as_of:
-            today = self._today = (as_of, self._calendar(as_of))
+            values = self._calendar(as_of)
+            if unknown := set(self.plan.calendar).difference(values):
+                raise FeatureStoreError(
+                    f"the calendar has no {', '.join(sorted(unknown))} any more; "
+                    "run `bellwether features build`"
+                )
+            today = self._today = (as_of, values)
         return today[1]
 
 
