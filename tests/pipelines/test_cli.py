@@ -27,6 +27,8 @@ COMMANDS = (
     "check",
     "demo",
     "features build",
+    "features push",
+    "features refresh",
     "features status",
     "train",
     "promote",
