@@ -6,12 +6,12 @@ of the touched customers alone. What is known of the whole base is carried from 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
@@ -97,27 +97,23 @@ def recompute(history: CustomerHistory, customer_ids: Sequence[str], as_of: AsOf
     facts = history.facts()
     history.gather(customer_ids)
     database = history.database
-    moment = {"as_of": pa.array([as_of.moment.astimezone(UTC)], TIMESTAMP)}
-    plan = RecomputationPlan.from_dict(facts.plan)
+    plan, moment = RecomputationPlan.from_dict(facts.plan), pa.scalar(as_of.moment, TIMESTAMP)
+    known = {"as_of": pa.repeat(moment, 1)}
     try:
         database.execute(f"SET VARIABLE {MOMENT} = TIMESTAMPTZ '{as_of}'")
-        _keep(database, "moments", {**moment, **_floats(calendar_values(as_of))})
-        _keep(database, "base", {**moment, **_floats(_base(facts, as_of))})
+        _keep(database, "moments", {**known, **_floats(calendar_values(as_of))})
+        _keep(database, "base", {**known, **_floats(_base(facts, as_of))})
         _fill_shares(database, facts.shares)
-        database.execute(f"CREATE OR REPLACE TABLE own AS {_own(database, plan)}")
-        found: Any = database.sql(plan.whole).to_arrow_table()
+        _keep(database, "own", _own(database, plan, moment))
+        names = ", ".join(f'"{name}"' for name in facts.columns)
+        customers, found = _answer(database, f"SELECT customer_id, {names} FROM ({plan.whole})")
     except duckdb.Error as error:
         raise FeatureStoreError(
             f"features cannot be computed as of {as_of}: {str(error).splitlines()[0]}; {BUILD}"
         ) from error
-    values = [
-        found[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in facts.columns
-    ]
+    values = [found[name].to_numpy(zero_copy_only=False) for name in facts.columns]
     return FreshFeatures(
-        as_of=as_of,
-        customer_ids=tuple(found["customer_id"].to_pylist()),
-        columns=facts.columns,
-        values=np.column_stack(values),
+        as_of, tuple(customers.to_pylist()), facts.columns, np.column_stack(values)
     )
 
 
@@ -134,26 +130,51 @@ def _base(facts: HistoryFacts, as_of: AsOf) -> dict[str, float | None]:
     }
 
 
-def _own(database: Any, plan: RecomputationPlan) -> str:
-    """Return SQL for what customers' own rows say, and null where they have no rows to ask."""
-    columns, joins = ["known.customer_id", "known.as_of"], []
-    for place, part in enumerate(plan.parts):
-        if _has_rows(database, part.table):
-            joins.append(f"LEFT JOIN ({part.query}) p{place} USING (customer_id, as_of)")
-            columns += [f'p{place}."{name}"::DOUBLE AS "{name}"' for name in part.features]
-        else:
-            columns += [f'NULL::DOUBLE AS "{name}"' for name in part.features]
-    for name, column in plan.looked_up.items():
-        columns.append(
-            "(SELECT max(share) FROM shares JOIN customers ON"
-            f" shares.word = customers.{column} WHERE shares.feature = '{name}' AND"
-            f' customers.customer_id = known.customer_id) AS "{name}"'
-        )
-    known = (
-        "(SELECT DISTINCT customer_id, as_of FROM orders JOIN moments"
-        " ON ordered_at < as_of AND known_at <= as_of) known"
+def _own(database: Any, plan: RecomputationPlan, moment: Any) -> dict[str, Any]:
+    """Return what customers' own rows say, and null where they have no rows to ask.
+
+    DuckDB joins so many narrow results of a few rows slower than it computes them.
+    """
+    customers, _ = _answer(
+        database,
+        "SELECT DISTINCT customer_id FROM orders JOIN moments"
+        " ON ordered_at < as_of AND known_at <= as_of",
     )
-    return f"SELECT {', '.join(columns)} FROM {known} {' '.join(joins)}"
+    nothing = pa.nulls(len(customers), pa.float64())
+    columns = {"customer_id": customers, "as_of": pa.repeat(moment, len(customers))}
+    for part in (*plan.parts, *map(_look_up, plan.looked_up.items())):
+        columns.update(dict.fromkeys(part.features, nothing))
+        if _has_rows(database, part.table):
+            floats = ", ".join(f'"{name}"::DOUBLE AS "{name}"' for name in part.features)
+            own, found = _answer(database, f"SELECT customer_id, {floats} FROM ({part.query})")
+            places = pc.index_in(customers, own)
+            columns.update({name: values.take(places) for name, values in found.items()})
+    return columns
+
+
+def _answer(database: Any, query: str) -> tuple[Any, dict[str, Any]]:
+    """Return the customers that a query finds, and its other columns, all numbers, by name.
+
+    Not DuckDB's own way to Arrow, which plans a query twice.
+    """
+    found = {
+        name: np.ma.asarray(column) for name, column in database.execute(query).fetchnumpy().items()
+    }
+    customers = pa.array(found.pop("customer_id").data, pa.string())
+    return customers, {
+        name: pa.array(np.ma.getdata(values), pa.float64(), mask=np.ma.getmaskarray(values))
+        for name, values in found.items()
+    }
+
+
+def _look_up(feature: tuple[str, str]) -> Part:
+    name, column = feature
+    return Part(
+        "customers",
+        (name,),
+        f'SELECT customer_id, max(share) AS "{name}" FROM customers JOIN shares'
+        f" ON feature = '{name}' AND word = {column} GROUP BY customer_id",
+    )
 
 
 def _has_rows(database: Any, table: str) -> bool:

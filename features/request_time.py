@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
-from features.contracts.features import DAY_SECONDS
 from features.contracts.vectors import FloatMatrix
-from features.null_arithmetic import OPERATIONS, Column
+from features.null_arithmetic import OPERATIONS
+from features.request_time_program import Program, program_of
 
 Calendar = Callable[[AsOf], Mapping[str, float]]
 
@@ -67,14 +67,14 @@ class RequestTimePlan:
         """Return the columns that must be read to bring `columns` forward: those, then others."""
         needed = [
             self.steps[place].arguments[0]
-            for place in self._places(columns)
+            for place in self.places(columns)
             if self.steps[place].operation == "column"
         ]
         stored = [name for name in needed if name not in self.calendar]
         return tuple(dict.fromkeys((*columns, *stored)))
 
-    def _places(self, columns: Sequence[str]) -> list[int]:
-        """Return the steps that the derived ones of `columns` need, in order."""
+    def places(self, columns: Sequence[str]) -> list[int]:
+        """Return the places of the steps that the derived ones of `columns` need, in order."""
         open_places = [self.derived[name] for name in columns if name in self.derived]
         needed: set[int] = set()
         while open_places:
@@ -143,8 +143,9 @@ class RequestTime:
     def __init__(self, plan: RequestTimePlan, calendar: Calendar) -> None:
         self.plan = plan
         self._calendar = calendar
-        self._bound: dict[tuple[str, ...], _Bound] = {}
+        self._bound: dict[tuple[str, ...], Program] = {}
         self._reads: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._today: tuple[AsOf, Mapping[str, float]] | None = None
 
     def reads(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         """Return the columns that must be read to bring `columns` forward: those, then others."""
@@ -168,93 +169,34 @@ class RequestTime:
             as_of: the moment. Features of a later one are not taken back.
 
         Raises:
-            FeatureStoreError: if a derived feature is wanted without what it is derived from.
+            FeatureStoreError: if a derived feature is wanted without what it is derived from, or
+                the calendar is not that of the plan.
         """
         elapsed = as_of.moment.timestamp() - epoch_seconds
         moved = elapsed > 0
         bound = self._bound.get(columns)
         if bound is None:
-            bound = self._bound[columns] = _bind(self.plan, columns)
+            bound = self._bound[columns] = program_of(self.plan, columns)
         if bound.is_still or not moved.any():
             return values
+        calendar = self._calendar_at(as_of)
         if moved.all():
-            return bound.forward(values.copy(), elapsed, self._calendar(as_of))
+            return bound.forward(values.copy(), elapsed, calendar)
         result = values.copy()
-        result[moved] = bound.forward(values[moved], elapsed[moved], self._calendar(as_of))
+        result[moved] = bound.forward(values[moved], elapsed[moved], calendar)
         return result
 
-
-@dataclass(frozen=True)
-class _Bound:
-    """A plan for columns in a given order; names have become places in the matrix."""
-
-    ages: NDArray[np.intp]
-    calendar: tuple[tuple[int, str], ...]
-    program: tuple[tuple[Any, Any], ...]
-    derived: tuple[tuple[int, int], ...]
-
-    @property
-    def is_still(self) -> bool:
-        return not (self.ages.size or self.calendar or self.derived)
-
-    def forward(
-        self, values: FloatMatrix, elapsed: NDArray[np.float64], calendar: Mapping[str, float]
-    ) -> FloatMatrix:
-        """Bring the rows of `values` forward in place, and return them."""
-        if self.ages.size:
-            seconds = np.rint(values[:, self.ages] * DAY_SECONDS) + elapsed[:, np.newaxis]
-            values[:, self.ages] = seconds / DAY_SECONDS
-        for place, name in self.calendar:
-            values[:, place] = calendar[name]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._derive(values, calendar)
-        return values
-
-    def _derive(self, values: FloatMatrix, calendar: Mapping[str, float]) -> None:
-        results: list[Column] = []
-        for operation, argument in self.program:
-            if operation is None:
-                results.append(argument)
-            elif operation == "column":
-                results.append(values[:, argument])
-            elif operation == "calendar":
-                results.append(calendar[argument])
-            else:
-                results.append(operation(*[results[place] for place in argument]))
-        # Steps read what is stored, so nothing is written before all of them are done.
-        for place, result in self.derived:
-            values[:, place] = results[result]
-
-
-def _bind(plan: RequestTimePlan, columns: tuple[str, ...]) -> _Bound:
-    place = {name: i for i, name in enumerate(columns)}
-    missing = set(plan.reads(columns)) - set(columns)
-    if missing:
-        raise FeatureStoreError(
-            f"features of now cannot be derived without {', '.join(sorted(missing))}; "
-            "run `bellwether features build`"
-        )
-    needed = plan._places(columns)
-    new_place = {old: new for new, old in enumerate(needed)}
-    program: list[tuple[Any, Any]] = []
-    for step in (plan.steps[old] for old in needed):
-        if step.operation == "column":
-            (name,) = step.arguments
-            is_calendar = name in plan.calendar
-            program.append(("calendar", name) if is_calendar else ("column", place[name]))
-        elif step.operation == "number":
-            (number,) = step.arguments
-            program.append((None, np.nan if number is None else float(number)))
-        else:
-            arguments = tuple(new_place[old] for old in step.arguments)
-            program.append((OPERATIONS[step.operation], arguments))
-    derived = plan.derived
-    return _Bound(
-        ages=np.array([place[name] for name in columns if name in plan.ages], dtype=np.intp),
-        calendar=tuple((place[name], name) for name in columns if name in plan.calendar),
-        program=tuple(program),
-        derived=tuple((place[n], new_place[derived[n]]) for n in columns if n in derived),
-    )
+    def _calendar_at(self, as_of: AsOf) -> Mapping[str, float]:
+        today = self._today
+        if today is None or today[0] != as_of:
+            values = self._calendar(as_of)
+            if unknown := set(self.plan.calendar).difference(values):
+                raise FeatureStoreError(
+                    f"the calendar has no {', '.join(sorted(unknown))} any more; "
+                    "run `bellwether features build`"
+                )
+            today = self._today = (as_of, values)
+        return today[1]
 
 
 def save_plan(plan: RequestTimePlan, path: Path) -> None:

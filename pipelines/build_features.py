@@ -32,7 +32,8 @@ def build_features(
 ) -> BuiltFeatures:
     """Build the snapshots up to `as_of` and publish the newest.
 
-    When None, `as_of` is the fixed clock of the project, or else the end of the data.
+    When None, `as_of` is the fixed clock of the project, or else the end of the data, but not after
+    now.
 
     Raises:
         SourceError: if the data cannot be read.
@@ -45,7 +46,8 @@ def build_features(
     announce("reading the data")
     data = project.load_data()
     try:
-        newest = as_of or project.clock or data_end(project, data)
+        # The last day of the data may be today: what is online must not be of tonight.
+        newest = as_of or project.clock or min(data_end(project, data), project.now)
         known = knowledge(project, data, newest)
         built = build_snapshots(project, data, newest, known_at=known, announce=announce)
         announce("keeping the history of customers")

@@ -51,7 +51,12 @@ def features_push(
     try:
         if table is None or source is None:
             served = pusher.replay()
-            say(f"{served.customers:,} customers served, as of {served.as_of or 'none waited'}")
+            as_of = served.as_of
+            say(
+                f"{served.customers:,} customers served, as of {as_of}"
+                if as_of
+                else "nobody waited"
+            )
         elif follow:
             _follow(push)
         else:

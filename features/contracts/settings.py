@@ -75,8 +75,7 @@ class FeatureSettings(Section):
     ttl_days: Annotated[float, Field(gt=0, le=365)] = 3.0
     """Features older than this are stale: the customer is refused with a reason, never guessed."""
     lookback_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    """How late rows may be that a refresh still finds; if null, as late as they were at the build,
-    but 3 days at least."""
+    """How late rows may be that a refresh still finds; if null, as measured, 3 days at least."""
 
 
 class TrackingSettings(Section):

@@ -11,6 +11,9 @@ CUSTOMER_ID = "customer_id"
 FEATURES_VIEW = "customer_features"
 """The one wide view: all features of a customer, from one snapshot."""
 
+PUSHED_FEATURES = "pushed_customer_features"
+"""Feast's push source of the wide view: rows of features that somebody else computed."""
+
 LAST_SEEN_VIEW = "customer_last_seen"
 """When a customer was last in a snapshot, however long ago."""
 

@@ -12,7 +12,12 @@ from sqlalchemy import URL
 from features.contracts.goals import GoalName
 from features.definitions.entities import customer
 from features.definitions.services import feature_service
-from features.definitions.views import customer_features, customer_last_seen, snapshot_source
+from features.definitions.views import (
+    customer_features,
+    customer_last_seen,
+    push_source,
+    snapshot_source,
+)
 
 ENGINE = "features.online_store.materialization.ColumnarComputeEngine"
 
@@ -56,6 +61,7 @@ def definitions(
     """Return everything there is to register, for features in `snapshots` that live for `ttl`."""
     source = snapshot_source(snapshots)
     columns = dict.fromkeys(chain.from_iterable(columns_by_goal.values()))
-    view = customer_features(source, tuple(columns), ttl=ttl)
+    pushes = push_source(source)
+    view = customer_features(pushes, tuple(columns), ttl=ttl)
     services = [feature_service(goal, view, own) for goal, own in columns_by_goal.items()]
-    return [customer(), source, view, customer_last_seen(source), *services]
+    return [customer(), source, pushes, view, customer_last_seen(source), *services]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from feast import FeatureView, Field, FileSource
+from feast import FeatureView, Field, FileSource, PushSource
 from feast.types import Float64
 
 from features.contracts.vectors import SNAPSHOT_EPOCH
-from features.definitions import FEATURES_VIEW, LAST_SEEN_VIEW
+from features.definitions import FEATURES_VIEW, LAST_SEEN_VIEW, PUSHED_FEATURES
 from features.definitions.entities import customer
 
 REMEMBERED = timedelta(days=3650)
@@ -27,13 +27,26 @@ def snapshot_source(snapshots: Path) -> FileSource:
     )
 
 
-def customer_features(source: FileSource, columns: Sequence[str], *, ttl: timedelta) -> FeatureView:
+def push_source(source: FileSource) -> PushSource:
+    """Return the source by which Feast's own `push` writes rows of features online.
+
+    Whole rows, as of their `as_of`: orders and visits are pushed with `bellwether features push`,
+    which computes the row.
+    """
+    return PushSource(
+        name=PUSHED_FEATURES,
+        batch_source=source,
+        description="Features of single customers as of a moment, newer than their snapshot.",
+    )
+
+
+def customer_features(source: PushSource, columns: Sequence[str], *, ttl: timedelta) -> FeatureView:
     """Return the view of all features.
 
     One view, because each view is a read of its own online.
 
     Args:
-        source: the snapshots.
+        source: the snapshots, and what is pushed between them.
         columns: names of the features, all float64, in the order of the catalogue.
         ttl: older features are not joined.
     """

@@ -6,7 +6,8 @@ import pytest
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.vectors import Presence
-from features.freshness import StoredFeatures
+from features.freshness import CLOCK_SLACK_SECONDS, StoredFeatures
+from features.request_time import RequestTime, RequestTimePlan, Step
 
 AS_OF = AsOf.parse("2026-03-10")
 TTL = timedelta(days=3)
@@ -66,3 +67,33 @@ def test_only_present_customers_must_have_every_feature() -> None:
 
     with pytest.raises(FeatureStoreError, match="orders_30d"):
         stored(0.0, 2.0, None).require_published(found, as_of=AS_OF, ttl=TTL)
+
+
+def test_what_depends_on_the_clock_is_brought_forward_and_the_rest_is_left_out() -> None:
+    plan = RequestTimePlan(
+        ages=("days_since",),
+        steps=(Step("column", ("days_since",)), Step("column", ("gap",)), Step("divide", (0, 1))),
+        derived={"overdue": 2},
+    )
+    found = StoredFeatures(
+        customer_ids=("a", "b", "c"),
+        columns=("overdue", "days_since", "gap"),
+        values=np.array([[9.0, 1.0, 4.0], [9.0, 1.0, 4.0], [np.nan] * 3]),
+        epoch_seconds=np.array(
+            [AS_OF.plus_days(-1).moment.timestamp(), AS_OF.moment.timestamp(), np.nan]
+        ),
+    )
+
+    moved = found.brought_forward(AS_OF, RequestTime(plan, lambda _: {}), ["overdue"])
+
+    assert moved.columns == ("overdue",)
+    assert np.array_equal(moved.values, [[0.5], [9.0], [np.nan]], equal_nan=True)
+    assert moved.values.flags.c_contiguous
+    assert np.array_equal(moved.epoch_seconds, found.epoch_seconds, equal_nan=True)
+
+
+def test_clocks_may_differ_by_seconds() -> None:
+    stored(-CLOCK_SLACK_SECONDS / 86_400).require_not_after(AS_OF)
+
+    with pytest.raises(FeatureStoreError, match="which is after"):
+        stored(-(CLOCK_SLACK_SECONDS + 1) / 86_400).require_not_after(AS_OF)

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from features.null_arithmetic import OPERATIONS
+from features.null_arithmetic import CONDITIONS, OPERATIONS, choose
 
 NUMBERS = (None, 0.0, 1.0, -1.0, 0.5, -0.5, 2.5, -2.5, 3.0, 0.1, 86_399.99999999999, 1e15, -7.3)
 TRUTHS = (None, True, False)
@@ -124,3 +124,20 @@ def test_a_condition_that_is_null_takes_the_other_branch(
 
 def test_every_operation_is_compared_with_sql() -> None:
     assert set(OPERATIONS) == {*OF_NUMBERS, *OF_ONE_NUMBER, *OF_TRUTHS, "not", "if_else"}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_holds_where_the_operation_is_true(name: str) -> None:
+    given: tuple[float | bool | None, ...] = TRUTHS if name in ("and", "or") else NUMBERS
+    pairs = list(product(given, given))
+    columns = [column(values) for values in zip(*pairs, strict=True)]
+    if name == "is_null":
+        columns = columns[:1]
+    operands = columns
+    if name in ("and", "or"):  # their operands are conditions too
+        operands = [np.equal(values, 1) for values in columns]
+
+    holds = CONDITIONS[name](*operands)
+
+    assert_equal(holds, np.equal(OPERATIONS[name](*columns), 1))
+    assert_equal(choose(holds, 1.0, 2.0), np.asarray(OPERATIONS["if_else"](holds, 1.0, 2.0)))

@@ -119,6 +119,23 @@ def test_a_derived_feature_without_its_inputs_is_refused() -> None:
         )
 
 
+def test_a_calendar_that_is_not_that_of_the_plan_is_refused() -> None:
+    with pytest.raises(FeatureStoreError, match="no month any more"):
+        RequestTime(PLAN, lambda _: {}).forward(
+            ("orders_30d", "month"), np.ones((1, 2)), seconds(T1), T2
+        )
+
+
+def test_the_calendar_is_that_of_each_request() -> None:
+    now, stored = request_time(), np.array([[1.0]])
+    months = [
+        now.forward(("month",), stored, seconds(T1), AsOf.parse(day))[0, 0]
+        for day in ("2026-04-01", "2026-05-01", "2026-04-01")
+    ]
+
+    assert months == [4.0, 5.0, 4.0]
+
+
 def test_a_plan_survives_a_file() -> None:
     path = Path("state") / "request_time.json"
     save_plan(PLAN, path)

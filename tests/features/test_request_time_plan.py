@@ -54,6 +54,12 @@ EXPRESSIONS: dict[str, Derive] = {
         ((t.age > 3) & ~t.flag | (t.share <= 0.5) & t.flag.notnull()).ifelse(1, 0)
         + ((t.age != 1) ^ (t.share == 1)).fill_null(False).ifelse(10, 0)
     ),
+    "conditions": lambda t: ibis.cases(
+        ((t.age != 1) & ((t.share < 0.5) | t.share.isnull()), t.age),
+        (~(t.age > 10) & (t["count"] > 3), t.share),
+        ((t.age > 20) | (t.flag & (t["count"] >= 1)), 4),
+        else_=(t.age > t.share).ifelse(5, 6) + (t.age > t.share).cast("int64"),
+    ),
     "among": lambda t: t.age.floor().isin([1, 2, 3]).ifelse(t.age, ibis.null("float64")),
     "either": lambda t: (t.flag | (t.age >= 10)).cast("float64"),
     "truth": lambda t: t.age.floor().cast("boolean").ifelse(t["count"], -1),

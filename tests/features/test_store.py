@@ -16,6 +16,8 @@ from features.contracts.errors import FeatureStoreError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.vectors import FeatureVectors, Presence
+from features.recomputation import FreshFeatures
+from features.request_time import RequestTimePlan, Step
 from features.snapshots import snapshot_path
 from features.store import FeatureReader, open_reader
 from tests.features.snapshot_project import (
@@ -327,3 +329,80 @@ def test_importing_the_store_is_light() -> None:
     )
 
     assert result.stdout.strip() == "[]"
+
+
+def moving_project(root: Path) -> FeatureReader:
+    """Three customers as of `FIRST`; days since the last order age, and the spend is per day."""
+    layout = small_project(root)
+    plan = RequestTimePlan(
+        ages=("days_since_last_order",),
+        steps=(
+            Step("column", ("orders_30d",)),
+            Step("column", ("days_since_last_order",)),
+            Step("divide", (0, 1)),
+        ),
+        derived={"spend_90d": 2},
+    )
+    reader = open_reader(settings(), layout)
+    reader.apply(GOALS, plan)
+    reader.publish(FIRST.plus_days(1))
+    return open_reader(settings(), layout)
+
+
+def test_online_and_historical_bring_forward_alike(tmp_path: Path) -> None:
+    reader = moving_project(tmp_path)
+    as_of = FIRST.plus_days(2.5)
+
+    online = reader.online(EVERYBODY[:2], as_of=as_of, services=["clv_v1"])
+
+    assert_same(online, reader.historical(EVERYBODY[:2], as_of=as_of, services=["clv_v1"]))
+    assert online.columns == GOALS[GoalName.CLV]
+    assert values_of(online, "spend_90d") == [2 / 3.5] * 2
+    assert values_of(online, "orders_30d") == [2.0] * 2
+    assert online.features_as_of[0] == np.datetime64(FIRST.plus_days(1).naive_utc, "us")
+
+
+def test_features_of_the_moment_keep_every_bit(tmp_path: Path) -> None:
+    reader = moving_project(tmp_path)
+
+    vectors = reader.online(EVERYBODY[:1], as_of=FIRST.plus_days(1), services=["clv_v1"])
+
+    assert values_of(vectors, "spend_90d") == [2.0]
+
+
+def test_a_missing_plan_asks_for_a_build(tmp_path: Path) -> None:
+    moving_project(tmp_path)
+    layout = Layout(tmp_path)
+    layout.request_time.unlink()
+
+    with pytest.raises(FeatureStoreError, match="bellwether features build"):
+        open_reader(settings(), layout).columns("clv_v1")
+
+
+def test_fresh_features_replace_older_ones_only(tmp_path: Path) -> None:
+    reader = moving_project(tmp_path)
+    columns = ("spend_90d", "orders_30d", "clicks_7d", "days_since_last_order")
+
+    def push(days: float, value: float) -> None:
+        names = (EVERYBODY[0], "new customer")
+        values = np.array([[value] * 3 + [np.nan]] * 2)
+        reader.push(FreshFeatures(FIRST.plus_days(days), names, columns, values))
+
+    push(2, 7.0)
+    push(1.5, 8.0)
+
+    asked = (EVERYBODY[0], EVERYBODY[1], "new customer")
+    found = reader.online(asked, as_of=FIRST.plus_days(2), services=["clv_v1"])
+    assert values_of(found, "orders_30d") == [7.0, 2.0, 7.0]
+    push(2, 9.0)
+    found = reader.online(asked, as_of=FIRST.plus_days(2), services=["clv_v1"])
+    assert values_of(found, "orders_30d") == [9.0, 2.0, 9.0]
+
+
+def test_pushing_before_anything_is_published_is_refused(tmp_path: Path) -> None:
+    layout = small_project(tmp_path)
+    reader = open_reader(settings(), layout)
+    reader.apply(GOALS)
+
+    with pytest.raises(FeatureStoreError, match="no features are online"):
+        reader.push(FreshFeatures(FIRST, ("a",), ("orders_30d",), np.ones((1, 1))))

@@ -30,6 +30,7 @@ from tests.pipelines.projects import (
     write_project,
     write_project_file,
 )
+from tests.pipelines.pushed_shop import sources, write_shop
 from training.splits import make_split
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
@@ -212,3 +213,12 @@ def test_needed_moments_of_the_worked_example() -> None:
         "2020-11-06",
         "2020-12-04",
     ]
+
+
+def test_a_build_never_speaks_of_the_future(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    rows = sources()["orders"]
+    rows.append({**rows[0], "order_id": "today", "ordered_at": now.isoformat(), "known_at": ""})
+    project = write_shop(tmp_path / "shop", {"orders": rows})
+
+    assert build_features(project).as_of <= AsOf(datetime.now(UTC))

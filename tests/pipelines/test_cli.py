@@ -28,6 +28,8 @@ COMMANDS = (
     "demo",
     "shop",
     "features build",
+    "features push",
+    "features refresh",
     "features status",
     "train",
     "promote",

@@ -1,18 +1,26 @@
 """An order or a visit moves the features of its customer, whatever happens on the way."""
 
 import shutil
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from features.contracts.errors import DataContractError, FeatureStoreError
+from features.contracts.goals import GoalName
+from features.contracts.settings import ServingSettings
 from features.contracts.vectors import Presence
 from features.push_log import PushLog
 from features.recomputation import FreshFeatures
 from pipelines.push_features import FeaturePusher, next_second
 from pipelines.wiring import Project, open_project
+from serving.api import ServingContext, build_app
+from serving.score_log import ScoreLog
+from serving.scorer import Scorer
+from tests.fakes import make_card, make_model
 from tests.pipelines.pushed_shop import (
     NOW,
     PUSHED_AS_OF,
@@ -26,6 +34,7 @@ from tests.pipelines.pushed_shop import (
     rebuilt,
     visit,
 )
+from tests.repository import run_python
 
 pytestmark = [
     pytest.mark.integration,
@@ -213,6 +222,60 @@ def test_a_push_that_was_cut_short_is_finished_by_the_next(shop: Project) -> Non
     pusher_of(shop).push("orders", [order(customer="bob")])
 
     assert online(shop, "ann")["orders_total"] == 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from features.contracts.as_of import AsOf
+from features.contracts.layout import Layout
+from pipelines.push_features import FeaturePusher
+
+class Killer:
+    def push(self, fresh):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+pusher = FeaturePusher(
+    Layout(Path(sys.argv[1])), Killer(), timezone="UTC", clock=AsOf.parse("2026-03-01")
+)
+row = {"order_id": "new", "customer_id": "ann", "ordered_at": "2026-02-28", "amount": "1"}
+pusher.push("orders", [row])
+"""
+
+
+def test_a_killed_push_loses_nothing(shop: Project, tmp_path: Path) -> None:
+    ended = run_python(KILLED, str(shop.layout.root), cwd=tmp_path)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert online(shop, "ann", T)["orders_total"] == 1
+
+    assert pusher_of(shop).replay().customers == 1
+
+    assert online(shop, "ann")["orders_total"] == 2
+
+
+def test_a_score_over_http_moves_with_a_push(shop: Project, tmp_path: Path) -> None:
+    # The stand-in scores with its first feature.
+    model = make_model(card=make_card(columns=["active_share", "orders_total"]))
+    log = ScoreLog(tmp_path / "log")
+    context = ServingContext(
+        scorer=Scorer({GoalName.CHURN: model}),
+        reader=shop.reader(),
+        clock=lambda: PUSHED_AS_OF,
+        score_log=log,
+        settings=ServingSettings(),
+        goals=(GoalName.CHURN,),
+    )
+    client = TestClient(build_app(context))
+
+    def score() -> float:
+        answer = client.post("/v1/score", json={"customer_ids": ["ann"]}).json()
+        return float(answer["results"][0]["scores"]["churn"]["probability"])
+
+    before = score()
+    pusher_of(shop).push("orders", [order()])
+
+    assert (before, round(score(), 3)) == (0.0, 1.0)
+    log.close()
 
 
 def test_an_older_push_never_overwrites_a_newer_one(shop: Project) -> None:
