@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import dataset
 
 from features.catalogue import feature_columns, subjects
 from features.contracts.as_of import AsOf
@@ -73,7 +75,7 @@ def write_spark_snapshots(
         with staging_folder(staging) as folder:
             computed = _compute(spark, tables, mapped, together, folder)
             for as_of in together:
-                yield _write_moment(computed[as_of], columns, as_of, directory)
+                yield _write_moment(computed, columns, as_of, directory)
 
 
 def _compute(
@@ -82,19 +84,14 @@ def _compute(
     mapped: Mapping[str, frozenset[str]],
     moments: Sequence[AsOf],
     folder: Path,
-) -> dict[AsOf, tuple[Path, ...]]:
-    """Return for each moment the files of its features, in order of customers."""
+) -> tuple[Path, ...]:
+    """Return the files of the features: one after the other, in order of moments and customers."""
     carried, times = subjects(mapped), moments_table(moments)
     spark.to_parquet_dir(own_expression(tables, carried, times), folder / "own")
     own = spark.read_parquet(folder / "own")
-    whole = whole_expression(own, carried, times)
-    files = {}
-    for number, as_of in enumerate(moments):
-        part = folder / f"moment-{number}"
-        of_moment = whole.filter(whole.as_of == as_of.naive_utc).order_by("customer_id")
-        spark.to_parquet_dir(of_moment, part)
-        files[as_of] = tuple(sorted(part.glob("*.parquet")))  # the parts of a sort are in order
-    return files
+    whole = whole_expression(own, carried, times).order_by("as_of", "customer_id")
+    spark.to_parquet_dir(whole, folder / "whole")
+    return tuple(sorted((folder / "whole").glob("*.parquet")))  # a sort's files are in its order
 
 
 def _write_moment(
@@ -108,16 +105,24 @@ def _write_moment(
     customers = 0
     try:
         with pq.ParquetWriter(partial, schema) as writer:
-            for file in files:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS):
-                    writer.write_table(_snapshot(batch, as_of, schema))
-                    customers += batch.num_rows
+            for batch in _rows_of(files, as_of):
+                writer.write_table(_snapshot(batch, as_of, schema))
+                customers += batch.num_rows
         if not customers:
             raise EmptyCohortError(f"nobody had ordered before {as_of}; choose a later moment")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return SnapshotFile(as_of, path, customers)
+
+
+def _rows_of(files: Sequence[Path], as_of: AsOf) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a moment; what the files say of their row groups spares the others."""
+    is_own = pc.field("as_of") == pa.scalar(as_of.moment, TIMESTAMP)
+    for file in files:
+        for batch in dataset.dataset(file).to_batches(filter=is_own, batch_size=BATCH_ROWS):
+            if batch.num_rows:
+                yield batch
 
 
 def _snapshot(batch: pa.RecordBatch, as_of: AsOf, schema: pa.Schema) -> pa.Table:
