@@ -22,7 +22,10 @@ from features.transforms import (
     calendar,
     events,
     messages,
+    order_days,
+    order_habits,
     order_lines,
+    order_value,
     orders,
     profile,
     rhythm,
@@ -49,6 +52,8 @@ class Subject:
         table: the canonical table that carries them.
         prepare: from the rows of the table and the moments to the rows that the features
             aggregate, with `customer_id` and `as_of`; None after the stage of rows.
+        is_whole: whether the rows of one customer also count for others, so that they cannot be
+            computed for a part of the customers.
         reads: further canonical tables that `prepare` takes, after the moments.
         features: the features, in the order in which they are derived.
         stage: when they are computed.
@@ -59,6 +64,11 @@ class Subject:
     features: tuple[Feature, ...]
     stage: Stage = Stage.ROWS
     reads: tuple[str, ...] = ()
+    is_whole: bool = False
+
+
+ARRANGED: Mapping[str, Callable[[ir.Table, Sequence[str]], ir.Table]] = {"orders": orders.arrange}
+"""Per canonical table what may be said of its rows once for all moments, where all are in time."""
 
 
 def subjects(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
@@ -78,7 +88,14 @@ def _everything(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
         *profile.attribute_features(mapped.get("customers", frozenset())),
     )
     return (
-        Subject("orders", orders.prepare, (*orders.FEATURES, *rhythm.FEATURES)),
+        Subject(
+            "orders",
+            orders.prepare,
+            (*orders.FEATURES, *order_value.FEATURES, *rhythm.FEATURES),
+        ),
+        Subject("orders", order_days.prepare, order_days.FEATURES),
+        Subject("orders", order_habits.prepare_channels, order_habits.CHANNEL_FEATURES),
+        Subject("orders", order_habits.prepare_devices, order_habits.DEVICE_FEATURES),
         Subject("order_lines", order_lines.prepare_returns, order_lines.RETURN_FEATURES),
         Subject("order_lines", order_lines.prepare_baskets, order_lines.BASKET_FEATURES),
         Subject("order_lines", assortment.prepare_products, assortment.PRODUCT_FEATURES),
@@ -95,10 +112,13 @@ def _everything(mapped: Mapping[str, frozenset[str]]) -> tuple[Subject, ...]:
         Subject("subscriptions", subscriptions.prepare, subscriptions.FEATURES),
         Subject("subscriptions", subscriptions.prepare_plans, subscriptions.PLAN_FEATURES),
         Subject("customers", profile.prepare, profile_features),
-        Subject("customers", profile.prepare_countries, profile.COUNTRY_FEATURES),
-        Subject("customers", profile.prepare_acquisitions, profile.ACQUISITION_FEATURES),
+        Subject("customers", profile.prepare_countries, profile.COUNTRY_FEATURES, is_whole=True),
+        Subject(
+            "customers", profile.prepare_acquisitions, profile.ACQUISITION_FEATURES, is_whole=True
+        ),
         Subject("orders", None, calendar.FEATURES, Stage.CALENDAR),
         Subject("orders", None, base_level.FEATURES, Stage.BASE),
+        Subject("orders", None, rhythm.STANDING_FEATURES, Stage.STANDING),
         Subject("orders", None, standing.FEATURES, Stage.STANDING),
         Subject("events", None, events.STANDING_FEATURES, Stage.STANDING),
         Subject("tickets", None, tickets.STANDING_FEATURES, Stage.STANDING),
@@ -121,7 +141,12 @@ def of_stage(carried: Sequence[Subject], stage: Stage) -> tuple[Feature, ...]:
 
 def feature_columns(mapped: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
     """Return the names of the features that the data can carry, in catalogue order."""
-    return tuple(f.name for s in subjects(mapped) for f in s.features)
+    return feature_columns_of(subjects(mapped))
+
+
+def feature_columns_of(carried: Sequence[Subject]) -> tuple[str, ...]:
+    """Return the names of the features of these subjects, in catalogue order."""
+    return tuple(f.name for s in carried for f in s.features)
 
 
 def aggregate_features(
@@ -137,8 +162,14 @@ def aggregate_features(
 
 
 def derive_features(features: Sequence[Feature], table: ir.Table) -> ir.Table:
-    """Return the table with the derived features of `features`, in their order."""
+    """Return the table with the derived features of `features`, in their order.
+
+    Those that do not read one another are added together: each step costs time on a wide table.
+    """
+    together: dict[str, ir.Value] = {}
     for feature in features:
         if feature.derive is not None:
-            table = table.mutate(**{feature.name: feature.derive(table)})
-    return table
+            if not together.keys().isdisjoint(feature.needs_features):
+                table, together = table.mutate(**together), {}
+            together[feature.name] = feature.derive(table)
+    return table.mutate(**together)

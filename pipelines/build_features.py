@@ -7,6 +7,7 @@ from features.contracts.as_of import AsOf
 from features.contracts.errors import HistoryError, ImmatureLabelsError
 from features.contracts.goals import GoalName
 from features.contracts.settings import Settings
+from pipelines.atomic_text import write_atomically
 from pipelines.wiring import Announce, Project, silent
 
 if TYPE_CHECKING:
@@ -60,23 +61,30 @@ def build_snapshots(
 ) -> BuiltFeatures:
     """Build the snapshots of `as_of` and of what training as of `known_at` needs, and register.
 
-    Snapshots of other moments are removed: they may hold other features.
+    Snapshots of other moments are removed: they may hold other features. A manifest beside them
+    says what they were made of; it is missing while they are built.
     """
     from features.catalogue import feature_columns
+    from features.dataset_manifest import MANIFEST, make_manifest
     from features.engines import open_engine
 
+    manifest = project.layout.snapshots / MANIFEST
     needed = needed_moments(project.settings, known_at, data.first_event)
     moments = tuple(sorted({*needed, as_of}))
     customers = 0
-    written = set()
+    written = {}
     with open_engine(project.settings.features, data, project.layout) as engine:
         columns = feature_columns(engine.mapped)
         for file in engine.write(moments, project.layout.snapshots):
+            manifest.unlink(missing_ok=True)  # it speaks of the snapshots before
             announce(f"features as of {file.as_of}: {file.customers:,} customers")
             customers = file.customers
-            written.add(file.path)
-    for path in set(project.layout.snapshots.glob("*.parquet")) - written:
+            written[str(file.as_of)] = file.path
+    for path in set(project.layout.snapshots.glob("*.parquet")) - set(written.values()):
         path.unlink()
+    announce("hashing what the snapshots were made of")
+    made = make_manifest(data.connection, data.tables, project.settings, columns, written)
+    write_atomically(manifest, made.to_json())
     announce("registering the features")
     project.reader().apply(dict.fromkeys(project.settings.goals, columns))
     return BuiltFeatures(as_of, moments, customers, columns)

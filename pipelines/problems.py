@@ -54,6 +54,7 @@ def make_problems(
         ConfigurationError: if a goal needs a column that is not mapped.
         FeatureStoreError: if a snapshot is missing.
     """
+    from features.dataset_manifest import read_dataset_hash
     from features.definitions import feature_service_name
     from training.code_version import code_version
     from training.fit import GoalProblem
@@ -64,7 +65,7 @@ def make_problems(
     moments = needed_moments(project.settings, as_of, data.first_event)
     _require_snapshots(project, moments, as_of)
     vectors = read_vectors(project, moments, announce=announce)
-    version = code_version()
+    version, dataset_hash = code_version(), read_dataset_hash(project.layout.snapshots)
     return {
         goal: GoalProblem(
             spec=SPECS[goal],
@@ -76,6 +77,7 @@ def make_problems(
             feature_service=feature_service_name(goal),
             seed=project.settings.seed,
             code_version=version,
+            dataset_hash=dataset_hash,
         )
         for goal in goals
     }

@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from features.catalogue import Stage, Subject, subjects
+from features.catalogue import Stage, subjects
+from features.contracts.features import Feature
 from features.contracts.settings import Settings
 from features.contracts.tables import TABLES
 from features.data_gates import EVERY_TABLE, GATES, Action, Gate
@@ -129,25 +130,25 @@ def _features() -> str:
         f"{count} features, and one for each attribute that `customers` declares. A feature is "
         "there when its table and the columns that it needs are mapped. All are as of a moment.",
     ]
+    by_heading: dict[str, list[Feature]] = {}
     for subject in carried:
-        lines += _feature_rows(subject)
+        heading = HEADINGS.get(subject.stage, f"From {subject.table}")
+        by_heading.setdefault(heading, []).extend(subject.features)
+    for heading, features in by_heading.items():
+        lines += ["", f"## {heading}", "", *_feature_rows(features)]
     return "\n".join(lines) + "\n"
 
 
-def _feature_rows(subject: Subject) -> list[str]:
-    heading = "| feature | unit | meaning | null means | needs |"
+def _feature_rows(features: Sequence[Feature]) -> list[str]:
     rows = [
-        f"| `{f.name}` | {f.unit} | {f.meaning} | {f.when_null} | {', '.join(f.needs)} |"
-        for f in subject.features
+        f"| `{f.name}` | {f.unit} | {f.meaning} | {f.when_null} | {', '.join(_needs(f))} |"
+        for f in features
     ]
-    return [
-        "",
-        f"## {HEADINGS.get(subject.stage, f'From {subject.table}')}",
-        "",
-        heading,
-        "|---|---|---|---|---|",
-        *rows,
-    ]
+    return ["| feature | unit | meaning | null means | needs |", "|---|---|---|---|---|", *rows]
+
+
+def _needs(feature: Feature) -> tuple[str, ...]:
+    return tuple(f"{feature.table}.{column}" for column in feature.needs) or (feature.table,)
 
 
 def _command_line() -> str:

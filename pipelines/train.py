@@ -94,6 +94,7 @@ def _record(project: Project, candidate: "Candidate") -> TrainedGoal:
         },
         tags={
             "data_hash": record.data_hash,
+            "dataset_hash": record.dataset_hash,
             "code_version": record.code_version,
             "trained_as_of": record.as_of,
             "feature_service": card.feature_service,

@@ -35,6 +35,8 @@ class TrainingRecord(Card):
     rows: int
     data_hash: str
     """SHA-256 of the training set."""
+    dataset_hash: str = ""
+    """Hash of the manifest of the snapshots it was made of; empty on older cards."""
     code_version: str
     lightgbm_version: str
     seed: int

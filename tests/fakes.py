@@ -63,6 +63,7 @@ def make_card(
             label_end="2017-12-04T00:00:00Z",
             rows=1_000,
             data_hash="ab" * 32,
+            dataset_hash="cd" * 32,
             code_version="0.1.0",
             lightgbm_version=lgb.__version__,
             seed=7,

@@ -54,6 +54,7 @@ class GoalProblem:
         feature_service: where the features come from.
         seed: seed of everything that draws random numbers.
         code_version: version of the code that fits.
+        dataset_hash: hash of the manifest of the snapshots; empty when they have none.
     """
 
     spec: GoalSpec
@@ -65,6 +66,7 @@ class GoalProblem:
     feature_service: str
     seed: int
     code_version: str
+    dataset_hash: str = ""
 
     @property
     def rule(self) -> Eligibility:
@@ -229,6 +231,7 @@ def _card(
             label_end=str(split.calibration.plus_days(problem.goal.horizon_days)),
             rows=len(fitted.training_set.event),
             data_hash=fitted.training_set.content_hash(),
+            dataset_hash=problem.dataset_hash,
             code_version=problem.code_version,
             lightgbm_version=lgb.__version__,
             seed=problem.seed,

@@ -4,7 +4,8 @@ A row counts as of T when it happened before T and had been learnt by T. All tra
 rows through here, so honesty in time is decided in one place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import ibis
 import ibis.expr.types as ir
@@ -14,6 +15,9 @@ from features.transforms.calendar import FEATURES, calendar_values
 
 CALENDAR = tuple(feature.name for feature in FEATURES)
 """Columns of the table of moments beside `as_of`."""
+
+Moments: TypeAlias = ir.Table | ir.TimestampScalar
+"""A table of moments as `moments_table` makes it; or a single one, engines are quicker with one."""
 
 
 def moments_table(moments: Sequence[AsOf]) -> ir.Table:
@@ -28,14 +32,29 @@ def moments_table(moments: Sequence[AsOf]) -> ir.Table:
     return table.select(table.as_of.cast("timestamp('UTC', 6)").name("as_of"), *CALENDAR)
 
 
-def rows_known_at(rows: ir.Table, moments: ir.Table, *, event_time: str) -> ir.Table:
+def rows_known_at(rows: ir.Table, moments: Moments, *, event_time: str) -> ir.Table:
     """Return each row once per moment at which it was known, with `as_of` and `age_seconds`.
 
     `age_seconds` is the time from the event to the moment in whole seconds, at least one.
     """
-    times = moments.select("as_of")
-    known = rows.join(times, [rows[event_time] < times.as_of, rows.known_at <= times.as_of])
-    return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known[event_time]))
+    known = each_moment(
+        rows, moments, lambda rows, as_of: [rows[event_time] < as_of, rows.known_at <= as_of]
+    )
+    # Rows that were arranged before carry the seconds of their event time.
+    happened = known.seconds if "seconds" in known.columns else epoch_seconds(known[event_time])
+    return known.mutate(age_seconds=epoch_seconds(known.as_of) - happened)
+
+
+def each_moment(
+    rows: ir.Table,
+    moments: Moments,
+    is_known: Callable[[ir.Table, ir.TimestampValue], Sequence[ir.BooleanValue]],
+) -> ir.Table:
+    """Return each row once per moment at which all conditions of `is_known` hold, with `as_of`."""
+    if isinstance(moments, ir.Table):
+        times = moments.select("as_of")
+        return rows.join(times, list(is_known(rows, times.as_of)))
+    return rows.filter(*is_known(rows, moments)).mutate(as_of=moments)
 
 
 def epoch_seconds(time: ir.TimestampValue) -> ir.IntegerValue:

@@ -1,50 +1,69 @@
-"""Features from orders: counts and spend over windows, time since, rhythm, discounts, returns."""
+"""Features from orders: how many and how much, lately, a year ago and ever."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import ibis
 import ibis.expr.types as ir
 
 from features.contracts.features import DAY_SECONDS, Feature
-from features.contracts.tables import CANCELLED, COMPLETED, RETURNED
-from features.transforms.known import epoch_seconds, rows_known_at
+from features.contracts.tables import CANCELLED, COMPLETED
+from features.transforms.exact import count, ratio, total, within
+from features.transforms.known import Moments, epoch_seconds, rows_known_at
 
-WINDOWS_DAYS = (7, 14, 30, 60, 90, 180, 365)
+WINDOWS_DAYS = (7, 14, 30, 60, 90, 180, 365, 730)
+SEASON_DAYS = (30, 90)
+YEAR_DAYS = 365
 DECAY_DAYS = (15, 60, 240)
 DECAY_UNIT = 1e-9
 """Decayed counts are added up in integers of this unit: a float sum would depend on row order."""
+WEEKS_90D = 13
+"""Weeks that ninety days touch."""
 
 NO_ORDER = "no completed order yet"
-ONE_DAY = "no completed orders on two different days (UTC) yet"
-NO_GAP = "no two completed orders in a row that lie a day or more apart"
 
 
-def prepare(orders: ir.Table, moments: ir.Table) -> ir.Table:
+def prepare(orders: ir.Table, moments: Moments) -> ir.Table:
     """Return the orders known at each moment, with the columns that the features below read."""
     rows = rows_known_at(orders, moments, event_time="ordered_at")
-    rows = rows.mutate(
-        is_order=rows.status == COMPLETED,
+    if "rhythm_gap_seconds" not in rows.columns:
+        rows = arrange(rows, ["customer_id", "as_of"])
+    return rows.mutate(
         discount=rows.discount.fill_null(0),
-        day=epoch_seconds(rows.ordered_at) // DAY_SECONDS,
         # Like the windows: an order of exactly seven days ago is of the last week.
         weeks_ago=(rows.age_seconds - 1) // (7 * DAY_SECONDS),
     )
+
+
+def arrange(orders: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """Return the orders with what each says of those before it in its group of `keys`.
+
+    Whoever computes many moments may do this once, with the customer as the only key, for customers
+    all of whose orders were learnt in time for each moment: what is said looks back only, so that
+    the orders after a moment change nothing of those before it.
+    """
+    rows = orders.mutate(
+        is_order=orders.status == COMPLETED,
+        seconds=epoch_seconds(orders.ordered_at),
+    )
+    rows = rows.mutate(day=rows.seconds // DAY_SECONDS)
     # From one completed order to the next. Orders of one moment may come in any order: no gap.
-    own = ibis.window(group_by=["customer_id", "as_of", "is_order"], order_by="ordered_at")
-    rows = rows.mutate(gap_seconds=rows.age_seconds.lag().over(own) - rows.age_seconds)
+    own = ibis.window(group_by=[*keys, "is_order"], order_by="ordered_at")
+    rows = rows.mutate(gap_seconds=rows.seconds - rows.seconds.lag().over(own))
     # Orders less than a day apart are one visit: they say nothing of the customer's rhythm.
     is_rhythm = rows.is_order & (rows.gap_seconds >= DAY_SECONDS)
-    return rows.mutate(
-        rhythm_gap_days=is_rhythm.ifelse(rows.gap_seconds / DAY_SECONDS, ibis.null("float64"))
-    )
+    return rows.mutate(rhythm_gap_seconds=is_rhythm.ifelse(rows.gap_seconds, ibis.null("int64")))
 
 
-def _count(condition: ir.BooleanValue) -> ir.Value:
-    return condition.ifelse(1, 0).sum()
+def recent(rows: ir.Table, days: int) -> ir.BooleanValue:
+    """Return whether a row is a completed order of the last `days` days."""
+    return rows.is_order & within(rows.age_seconds, days)
 
 
-def _within(rows: ir.Table, days: int) -> ir.BooleanValue:
-    return rows.is_order & (rows.age_seconds <= days * DAY_SECONDS)
+def _a_year_ago(rows: ir.Table, start: int, end: int) -> ir.BooleanValue:
+    # In days before the moment. An order at the very end of a window is not of it but of the next.
+    age = rows.age_seconds - YEAR_DAYS * DAY_SECONDS
+    return rows.is_order & (age <= start * DAY_SECONDS) & (age > end * DAY_SECONDS)
 
 
 def _decayed(rows: ir.Table, days: int) -> ir.Value:
@@ -54,16 +73,21 @@ def _decayed(rows: ir.Table, days: int) -> ir.Value:
     return steps.sum() * DECAY_UNIT
 
 
-def _money(value: ir.Value) -> ir.Value:
-    return value.sum().cast("float64")
+def _weeks(rows: ir.Table) -> ir.Value:
+    # One flag a week: to count different weeks would be to keep them all.
+    lately = recent(rows, 90)
+    flags = [(lately & (rows.weeks_ago == week)).ifelse(1, 0).max() for week in range(WEEKS_90D)]
+    return sum(flags[1:], flags[0])
 
 
-def _days_as_customer(t: ir.Table) -> ir.Value:
+def days_as_customer(t: ir.Table) -> ir.Value:
+    """Return the days since the first completed order, thirty at least."""
     # Engines differ in what the greatest of a null and a number is.
     return ibis.greatest(t.days_since_first_order.fill_null(0.0), 30.0)
 
 
 _order = partial(Feature, table="orders")
+_money = partial(Feature, table="orders", unit="money", needs=("amount",))
 
 
 def _decayed_orders(days: int) -> Feature:
@@ -75,51 +99,52 @@ def _decayed_orders(days: int) -> Feature:
     )
 
 
-def _windowed(days: int) -> list[Feature]:
+def _counted(name: str, when: str, which: Callable[[ir.Table], ir.BooleanValue]) -> list[Feature]:
+    """Return how many of the rows there are, and how much they cost."""
     return [
         _order(
-            f"orders_{days}d",
+            f"orders_{name}",
             "orders",
-            f"Completed orders in the last {days} days.",
-            aggregate=lambda rows: _count(_within(rows, days)),
+            f"Completed orders {when}.",
+            aggregate=lambda rows: count(which(rows)),
         ),
-        _order(
-            f"spend_{days}d",
-            "money",
-            f"Amount of completed orders in the last {days} days.",
-            aggregate=lambda rows: _money(_within(rows, days).ifelse(rows.amount, 0)),
-            needs=("amount",),
+        _money(
+            name=f"spend_{name}",
+            meaning=f"Amount of completed orders {when}.",
+            aggregate=lambda rows: total(which(rows).ifelse(rows.amount, 0)),
         ),
     ]
 
 
-FEATURES: tuple[Feature, ...] = (
+def _windowed(days: int) -> list[Feature]:
+    return _counted(f"{days}d", f"in the last {days} days", lambda rows: recent(rows, days))
+
+
+def _last_year(days: int) -> list[Feature]:
+    return [
+        *_counted(
+            f"{days}d_last_year",
+            f"in the {days} days that ended {YEAR_DAYS} days before the moment",
+            lambda rows: _a_year_ago(rows, days, 0),
+        ),
+        *_counted(
+            f"next_{days}d_last_year",
+            f"in the {days} days that began {YEAR_DAYS} days before the moment",
+            lambda rows: _a_year_ago(rows, 0, -days),
+        ),
+    ]
+
+
+AGGREGATES: tuple[Feature, ...] = (
     *(feature for days in WINDOWS_DAYS for feature in _windowed(days)),
+    *(feature for days in SEASON_DAYS for feature in _last_year(days)),
     *(_decayed_orders(days) for days in DECAY_DAYS),
-    _order(
-        "orders_total",
-        "orders",
-        "Completed orders ever.",
-        aggregate=lambda rows: _count(rows.is_order),
-    ),
-    _order(
-        "spend_total",
-        "money",
-        "Amount of completed orders ever.",
-        aggregate=lambda rows: _money(rows.is_order.ifelse(rows.amount, 0)),
-        needs=("amount",),
-    ),
-    _order(
-        "order_days_total",
-        "days",
-        "Different days (UTC) with a completed order.",
-        aggregate=lambda rows: rows.day.nunique(where=rows.is_order),
-    ),
+    *_counted("total", "ever", lambda rows: rows.is_order),
     _order(
         "order_weeks_90d",
         "weeks",
         "Weeks, counted back from the moment, with a completed order in the last 90 days.",
-        aggregate=lambda rows: rows.weeks_ago.nunique(where=_within(rows, 90)),
+        aggregate=_weeks,
     ),
     _order(
         "days_since_last_order",
@@ -127,6 +152,7 @@ FEATURES: tuple[Feature, ...] = (
         "Days since the last completed order.",
         aggregate=lambda rows: rows.age_seconds.min(where=rows.is_order) / DAY_SECONDS,
         when_null=NO_ORDER,
+        ages=True,
     ),
     _order(
         "days_since_first_order",
@@ -134,123 +160,47 @@ FEATURES: tuple[Feature, ...] = (
         "Days since the first completed order.",
         aggregate=lambda rows: rows.age_seconds.max(where=rows.is_order) / DAY_SECONDS,
         when_null=NO_ORDER,
+        ages=True,
     ),
     _order(
-        "gap_days_longest",
-        "days",
-        "Longest time from a completed order to the next one, if a day or more.",
-        aggregate=lambda rows: rows.rhythm_gap_days.max(),
-        when_null=NO_GAP,
-    ),
-    _order(
-        "gap_days_shortest",
-        "days",
-        "Shortest time from a completed order to the next one, of those of a day or more.",
-        aggregate=lambda rows: rows.rhythm_gap_days.min(),
-        when_null=NO_GAP,
-    ),
-    _order(
-        "gap_days_median",
-        "days",
-        "Median time from a completed order to the next one, of those of a day or more.",
-        aggregate=lambda rows: rows.rhythm_gap_days.median(),
-        when_null=NO_GAP,
-    ),
-    _order(
-        "order_value_largest",
-        "money",
-        "Amount of the largest completed order.",
-        aggregate=lambda rows: rows.amount.max(where=rows.is_order).cast("float64"),
-        when_null=NO_ORDER,
-        needs=("amount",),
-    ),
-    _order(
-        "orders_discounted_total",
+        "cancellations_365d",
         "orders",
-        "Completed orders with a discount above zero.",
-        aggregate=lambda rows: _count(rows.is_order & (rows.discount > 0)),
-        needs=("discount",),
-    ),
-    _order(
-        "discount_180d",
-        "money",
-        "Discounts on completed orders in the last 180 days; not recorded counts as none.",
-        aggregate=lambda rows: _money(_within(rows, 180).ifelse(rows.discount, 0)),
-        needs=("discount",),
-    ),
-    _order(
-        "discount_total",
-        "money",
-        "Discounts on completed orders ever; not recorded counts as none.",
-        aggregate=lambda rows: _money(rows.is_order.ifelse(rows.discount, 0)),
-        needs=("discount",),
-    ),
-    _order(
-        "returns_total",
-        "returns",
-        "Rows that took value back, ever.",
-        aggregate=lambda rows: _count(rows.status == RETURNED),
-        needs=("amount",),
-    ),
-    _order(
-        "returned_total",
-        "money",
-        "Value ever taken back, as a positive amount.",
-        aggregate=lambda rows: _money((rows.status == RETURNED).ifelse(-rows.amount, 0)),
-        needs=("amount",),
+        "Orders of the last 365 days that were cancelled.",
+        aggregate=lambda rows: count((rows.status == CANCELLED) & within(rows.age_seconds, 365)),
+        needs=("status",),
     ),
     _order(
         "cancellations_total",
         "orders",
         "Orders ever cancelled.",
-        aggregate=lambda rows: _count(rows.status == CANCELLED),
+        aggregate=lambda rows: count(rows.status == CANCELLED),
         needs=("status",),
     ),
     _order(
-        "channels_total",
-        "channels",
-        "Different channels of completed orders.",
-        aggregate=lambda rows: rows.channel.nunique(where=rows.is_order),
-        needs=("channel",),
-    ),
-    _order(
-        "gap_days_mean",
+        "days_since_last_cancellation",
         "days",
-        "Time from the first completed order to the last, "
-        "over the days (UTC) with an order less one.",
-        aggregate=lambda rows: (
-            (rows.age_seconds.max(where=rows.is_order) - rows.age_seconds.min(where=rows.is_order))
-            / (rows.day.nunique(where=rows.is_order) - 1).nullif(0).cast("float64")
-            / DAY_SECONDS
-        ),
-        when_null=ONE_DAY,
+        "Days since the last order that was cancelled.",
+        aggregate=lambda rows: rows.age_seconds.min(where=rows.status == CANCELLED) / DAY_SECONDS,
+        when_null="no order was cancelled yet",
+        needs=("status",),
+        ages=True,
     ),
+)
+
+DERIVED: tuple[Feature, ...] = (
     _order(
-        "overdue_ratio",
+        "cancelled_share",
         "ratio",
-        "Days since the last completed order over the mean gap; above 1 is overdue.",
-        derive=lambda t: t.days_since_last_order / t.gap_days_mean,
-        when_null=ONE_DAY,
+        "Share of orders that were cancelled, of those cancelled or completed.",
+        derive=lambda t: ratio(t.cancellations_total, t.cancellations_total + t.orders_total),
+        when_null="no order completed or cancelled yet",
+        needs=("status",),
     ),
     _order(
-        "overdue_ratio_longest",
-        "ratio",
-        "Days since the last completed order over the longest gap.",
-        derive=lambda t: t.days_since_last_order / t.gap_days_longest,
-        when_null=NO_GAP,
-    ),
-    _order(
-        "active_share",
-        "ratio",
-        "Time from the first completed order to the last, over that from the first to the moment.",
-        derive=lambda t: 1 - t.days_since_last_order / t.days_since_first_order,
-        when_null=NO_ORDER,
-    ),
-    _order(
-        "order_days_per_30d",
-        "days",
-        "Days (UTC) with a completed order, per 30 days since the first (30 days at least).",
-        derive=lambda t: t.order_days_total * 30 / _days_as_customer(t),
+        "orders_trend_30d",
+        "orders",
+        "Completed orders in the last 30 days, less those in the 30 days before.",
+        derive=lambda t: t.orders_30d - (t.orders_60d - t.orders_30d),
     ),
     _order(
         "orders_trend_60d",
@@ -259,42 +209,30 @@ FEATURES: tuple[Feature, ...] = (
         derive=lambda t: t.orders_60d - (t.orders_180d - t.orders_60d) / 2.0,
     ),
     _order(
-        "order_value_mean",
-        "money",
-        "Mean amount of a completed order.",
-        derive=lambda t: t.spend_total / t.orders_total.nullif(0).cast("float64"),
-        when_null=NO_ORDER,
-        needs=("amount",),
+        "orders_trend_365d",
+        "orders",
+        "Completed orders in the last 365 days, less those in the 365 days before.",
+        derive=lambda t: t.orders_365d - (t.orders_730d - t.orders_365d),
     ),
     _order(
-        "order_value_mean_180d",
-        "money",
-        "Mean amount of a completed order in the last 180 days.",
-        derive=lambda t: t.spend_180d / t.orders_180d.nullif(0).cast("float64"),
-        when_null="no completed order in the last 180 days",
-        needs=("amount",),
+        "orders_acceleration_30d",
+        "orders",
+        "How the trend of 30 days has changed: now, less what it was 30 days ago.",
+        derive=lambda t: (
+            t.orders_30d - 2 * (t.orders_60d - t.orders_30d) + t.orders_90d - t.orders_60d
+        ),
     ),
-    _order(
-        "spend_per_30d",
-        "money",
-        "Amount of completed orders, per 30 days since the first (30 days at least).",
-        derive=lambda t: t.spend_total * 30 / _days_as_customer(t),
-        needs=("amount",),
+    _money(
+        name="spend_trend_60d",
+        meaning="Amount of completed orders in the last 60 days, "
+        "less half of that in the 120 days before.",
+        derive=lambda t: t.spend_60d - (t.spend_180d - t.spend_60d) / 2.0,
     ),
-    _order(
-        "discounted_share",
-        "ratio",
-        "Share of completed orders with a discount above zero.",
-        derive=lambda t: t.orders_discounted_total / t.orders_total.nullif(0).cast("float64"),
-        when_null=NO_ORDER,
-        needs=("discount",),
-    ),
-    _order(
-        "returned_share",
-        "ratio",
-        "Value ever taken back over the amount of completed orders ever.",
-        derive=lambda t: t.returned_total / t.spend_total.nullif(0.0),
-        when_null="nothing paid yet",
-        needs=("amount",),
+    _money(
+        name="spend_per_30d",
+        meaning="Amount of completed orders, per 30 days since the first (30 days at least).",
+        derive=lambda t: t.spend_total * 30 / days_as_customer(t),
     ),
 )
+
+FEATURES = (*AGGREGATES, *DERIVED)

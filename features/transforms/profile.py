@@ -1,4 +1,10 @@
-"""Features from the customer's own record: tenure, consents, origin and declared attributes."""
+"""Features from the customer's own record: tenure, consents, origin and declared attributes.
+
+What a record says is taken to have been so ever since it was learnt. A table that is overwritten in
+place, say when a consent is withdrawn, tells of the past what was learnt only later: where that
+matters, `known_at` should be the time of the last change. Of several records of one customer the
+greatest value holds.
+"""
 
 from collections.abc import Iterable
 from functools import partial
@@ -8,7 +14,7 @@ import ibis.expr.types as ir
 from features.contracts.features import DAY_SECONDS, Feature
 from features.contracts.tables import CONSENT_CHANNELS
 from features.transforms.exact import ratio
-from features.transforms.known import epoch_seconds
+from features.transforms.known import each_moment, epoch_seconds
 
 ATTRIBUTE_PREFIX = "attribute_"
 
@@ -24,12 +30,12 @@ def prepare(customers: ir.Table, moments: ir.Table) -> ir.Table:
 
     A record without `created_at` is taken as known all along: it has no event time of its own.
     """
-    times = moments.select("as_of")
-    known = customers.join(
-        times,
-        [
-            (customers.created_at < times.as_of) | customers.created_at.isnull(),
-            (customers.known_at <= times.as_of) | customers.known_at.isnull(),
+    known = each_moment(
+        customers,
+        moments,
+        lambda rows, as_of: [
+            (rows.created_at < as_of) | rows.created_at.isnull(),
+            (rows.known_at <= as_of) | rows.known_at.isnull(),
         ],
     )
     return known.mutate(age_seconds=epoch_seconds(known.as_of) - epoch_seconds(known.created_at))

@@ -63,7 +63,9 @@ def order(
     known_at: datetime | None = None,
     order_id: str | None = None,
     discount: str | None = None,
+    margin: str | None = None,
     channel: str | None = None,
+    device: str | None = None,
 ) -> Row:
     values = {
         "order_id": order_id or f"{at:%Y%m%d%H%M%S%f}",
@@ -71,7 +73,9 @@ def order(
         "ordered_at": at,
         "amount": Decimal(amount),
         "discount": None if discount is None else Decimal(discount),
+        "margin": None if margin is None else Decimal(margin),
         "channel": channel,
+        "device": device,
         "status": status,
         "known_at": known_at or at,
     }
@@ -265,8 +269,8 @@ class Bench:
         }
         columns = {"as_of": "timestamp('UTC', 6)", **dict.fromkeys(CALENDAR, "float64")}
         moments = self.connection.create_table("moments", schema=ibis.schema(columns))
-        expression = snapshot_expression(self.tables, subjects(MAPPED), moments)
-        self._query = self.connection.compile(expression)
+        query = self.connection.compile(snapshot_expression(self.tables, subjects(MAPPED), moments))
+        self.connection.raw_sql(f"PREPARE snapshot AS {query}")
 
     def fill(self, rows: Iterable[Row], moments: Sequence[AsOf] = (T,)) -> None:
         """Put these rows in the place of those that were there."""
@@ -284,7 +288,7 @@ class Bench:
 
     def snapshot(self) -> pa.Table:
         """Return the features of every customer and moment, in order."""
-        found: pa.Table = self.connection.con.sql(self._query).to_arrow_table()
+        found: pa.Table = self.connection.con.sql("EXECUTE snapshot").to_arrow_table()
         return found.sort_by([("as_of", "ascending"), ("customer_id", "ascending")])
 
 

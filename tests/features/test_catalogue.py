@@ -23,15 +23,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
 EVERY_FEATURE = pytest.mark.parametrize("feature", CATALOGUE.values(), ids=lambda f: f.name)
 
-NAME = re.compile(r"[a-z]+(_[a-z]+)*(_per_\d+d|_(?P<days>\d+)d)?")
+NAME = re.compile(r"[a-z]+(_[a-z]+)*(_per_\d+d|_(?P<days>\d+)d(_last_year)?)?")
 UNITS = {
-    *("campaigns", "categories", "channels", "clicks", "days", "devices", "events", "level"),
+    *("campaigns", "categories", "channels", "clicks", "customers", "day", "days", "devices"),
+    *("events", "gaps", "level", "month", "quintile"),
     *("lines", "messages", "money", "opens", "orders", "pieces", "plans", "points", "products"),
     *("ratio", "redemptions", "returns", "subscriptions", "tickets", "topics", "unsubscribes"),
     *("weeks", "yes or no"),
 }
 MONEY_NAMES = (
-    *("spend_", "order_value_", "discount_", "returned_total"),
+    *("spend_", "order_value_", "discount_", "margin_", "returned_"),
     *("unit_price_", "subscription_price"),
 )
 ONLY_REQUIRED = {
@@ -58,8 +59,10 @@ def test_names_are_what_and_window_and_the_meaning_says_the_window_too(feature: 
 
 @EVERY_FEATURE
 def test_units_fit_the_names(feature: Feature) -> None:
-    is_time = feature.name.startswith(("days_", "gap_days_"))
-    is_money = feature.name.startswith(MONEY_NAMES)
+    own_name = feature.name.removeprefix("base_")
+    is_ratio = re.search(r"_(share|rate)(_\d+d)?$", own_name)
+    is_time = own_name.startswith(("days_", "gap_days_"))
+    is_money = own_name.startswith(MONEY_NAMES) and not is_ratio
 
     assert not is_time or feature.unit == "days"
     assert is_money == (feature.unit == "money")

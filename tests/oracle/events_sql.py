@@ -95,10 +95,6 @@ def _windows(number: int) -> dict[str, str]:
             "SELECT count(DISTINCT CAST(occurred_at AS DATE)) "
             f"FROM {EVENTS} WHERE age <= {days(number)}",
         ),
-        f"products_viewed_{number}d": if_any(
-            VIEWED,
-            f"SELECT count(DISTINCT product_id) FROM {VIEWED} WHERE age <= {days(number)}",
-        ),
         **{
             f"{name}_{number}d": if_any(EVENTS, f"SELECT {_typed(kind, number)}")
             for name, kind in NAMES.items()
@@ -119,9 +115,14 @@ def _mix(column: str) -> dict[str, str]:
 
 for _days in (7, 30, 90):
     TWINS |= _windows(_days)
+for _days in (30, 90):
+    TWINS[f"products_viewed_{_days}d"] = if_any(
+        VIEWED, f"SELECT count(DISTINCT product_id) FROM {VIEWED} WHERE age <= {days(_days)}"
+    )
 for _name, _kind in NAMES.items():
     _is_kind = f"type = '{_kind}'"
     TWINS[f"days_since_last_{_kind}"] = f"SELECT min(age) / 86400 FROM {known('events', _is_kind)}"
-    TWINS[f"{_name}_since_order"] = _since_order(_is_kind)
+    if _kind not in ("app_open", "quote_request"):
+        TWINS[f"{_name}_since_order"] = _since_order(_is_kind)
 for _column in ("channel", "device"):
     TWINS |= _mix(_column)

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError, HistoryError, ImmatureLabelsError
 from features.contracts.settings import Settings, validate_settings
+from features.dataset_manifest import MANIFEST
 from features.snapshots import customers_at, snapshot_path
 from pipelines.build_features import (
     QUIET_DAYS,
@@ -42,7 +44,7 @@ def unbuilt(tmp_path: Path) -> Project:
 
 
 def snapshots(project: Project) -> list[str]:
-    return sorted(path.name for path in project.layout.snapshots.iterdir())
+    return sorted(path.name for path in project.layout.snapshots.glob("*.parquet"))
 
 
 def build_without_publishing(project: Project, as_of: AsOf) -> tuple[AsOf, ...]:
@@ -84,6 +86,19 @@ def test_snapshots_of_other_moments_are_removed_and_the_rest_is_built_alike(
 
     build_features(unbuilt)
     assert checksums(unbuilt.layout.snapshots) == kept
+
+
+def test_a_manifest_tells_what_was_built_and_is_the_same_when_it_is_built_again(
+    unbuilt: Project,
+) -> None:
+    moments = build_without_publishing(unbuilt, CLOCK)
+    first = (unbuilt.layout.snapshots / MANIFEST).read_bytes()
+    build_without_publishing(unbuilt, CLOCK)
+
+    content = json.loads(first)
+    assert content["moments"] == [str(moment) for moment in moments]
+    assert sorted(content["files"]) == snapshots(unbuilt)
+    assert (unbuilt.layout.snapshots / MANIFEST).read_bytes() == first
 
 
 def test_moment_before_every_order_is_refused_and_nothing_is_removed(unbuilt: Project) -> None:

@@ -106,6 +106,7 @@ def test_run_holds_parameters_metrics_and_tags(goal: GoalName, cdnow: TrainedPro
     assert run.metrics == pytest.approx(expected, rel=0, abs=0)
     tags = {
         "data_hash": card.training.data_hash,
+        "dataset_hash": card.training.dataset_hash,
         "code_version": card.training.code_version,
         "trained_as_of": str(CLOCK),
         "feature_service": card.feature_service,

@@ -93,3 +93,10 @@ def test_equal_scores_are_a_base_like_any_other() -> None:
 def test_a_card_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(make_card(), "horizon_days", 90)  # noqa: B010 # mypy sees the plain way
+
+
+def test_a_card_of_before_there_were_manifests_can_be_read() -> None:
+    stored = content()
+    del stored["training"]["dataset_hash"]
+
+    assert ModelCard.model_validate(stored).training.dataset_hash == ""

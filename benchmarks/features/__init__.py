@@ -1,0 +1,1 @@
+"""How fast snapshots of the order features are built, beside SQL and pandas written by hand."""
