@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:fetch_arrow_table"),
 ]
 
-SHOPS = 25
+SHOPS = 16
 EVERY_FEATURE = pytest.mark.parametrize("name", list(CATALOGUE))
 Found: TypeAlias = dict[tuple[str, AsOf], Features]
 
