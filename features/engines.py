@@ -14,7 +14,7 @@ from features.contracts.settings import FeatureSettings
 from features.snapshots import SnapshotFile, write_snapshots
 from features.spark_session import open_spark
 from features.spark_snapshots import staging_folder, write_spark_snapshots
-from features.spark_tables import hand_over, lake_tables, mapped_columns
+from features.spark_tables import hand_over, lake_tables
 
 if TYPE_CHECKING:
     from features.sources import CanonicalTables
@@ -54,7 +54,8 @@ def open_engine(
     with staging_folder(parent) as staging, open_spark(settings.spark) as spark:
         lake = lake_tables(spark, settings.spark)
         own = {name: table for name, table in data.tables.items() if name not in lake}
-        tables = lake | hand_over(own, spark, staging / "tables")
-        mapped = data.mapped | {name: mapped_columns(name, table) for name, table in lake.items()}
+        handed = hand_over(own, spark, staging / "tables")
+        tables = handed | {name: found.table for name, found in lake.items()}
+        mapped = data.mapped | {name: found.mapped for name, found in lake.items()}
         write = partial(write_spark_snapshots, spark, tables, mapped, staging=staging)
         yield Engine(mapped, write)

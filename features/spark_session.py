@@ -25,6 +25,8 @@ EXACT = {
 }
 """What the values of features depend on: not for settings to change."""
 
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 LOGGING = """\
@@ -92,9 +94,11 @@ def _properties(settings: SparkSettings, folder: Path) -> dict[str, str]:
         **(local if settings.master.startswith("local") else {}),
         "spark.app.name": "bellwether",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
         **settings.conf,
         **EXACT,
+        JAVA_OPTIONS: " ".join(
+            [f"-Dlog4j2.configurationFile={logging.as_uri()}", settings.conf.get(JAVA_OPTIONS, "")]
+        ),
     }
 
 

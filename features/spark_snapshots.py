@@ -8,24 +8,21 @@ rows into one file per moment, so it needs memory for a batch, not for a snapsho
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
+from pyarrow import dataset
 
 from features.catalogue import feature_columns, subjects
 from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError
-from features.contracts.vectors import SNAPSHOT_EPOCH
-from features.snapshots import (
-    TIMESTAMP,
-    SnapshotFile,
-    own_expression,
-    snapshot_path,
-    whole_expression,
-)
+from features.snapshot_expression import own_expression, whole_expression
+from features.snapshot_writing import TIMESTAMP, SnapshotWriter
+from features.snapshots import SnapshotFile, snapshot_path
 from features.transforms.known import moments_table
 
 MOMENTS_PER_PASS = 12
@@ -51,6 +48,7 @@ def write_spark_snapshots(
     mapped: Mapping[str, frozenset[str]],
     moments: Sequence[AsOf],
     directory: Path,
+    *,
     staging: Path,
 ) -> Iterator[SnapshotFile]:
     """Write the snapshot of each moment, atomically, and yield it once it is there.
@@ -61,19 +59,19 @@ def write_spark_snapshots(
         mapped: canonical columns that the user mapped, by table.
         moments: the as-of moments.
         directory: folder of the snapshots.
-        staging: empty folder that the driver and all executors see.
+        staging: folder that the driver and all executors see.
 
     Raises:
         EmptyCohortError: if nobody had ordered before a moment.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    columns = feature_columns(mapped)
-    for start in range(0, len(moments), MOMENTS_PER_PASS):
-        together = moments[start : start + MOMENTS_PER_PASS]
+    columns, distinct = feature_columns(mapped), tuple(dict.fromkeys(moments))
+    for start in range(0, len(distinct), MOMENTS_PER_PASS):
+        together = distinct[start : start + MOMENTS_PER_PASS]
         with staging_folder(staging) as folder:
-            computed = _compute(spark, tables, mapped, together, folder)
+            files = _compute(spark, tables, mapped, together, folder)
             for as_of in together:
-                yield _write_moment(computed[as_of], columns, as_of, directory)
+                yield _write_moment(files, columns, as_of, directory)
 
 
 def _compute(
@@ -82,48 +80,33 @@ def _compute(
     mapped: Mapping[str, frozenset[str]],
     moments: Sequence[AsOf],
     folder: Path,
-) -> dict[AsOf, tuple[Path, ...]]:
-    """Return for each moment the files of its features, in order of customers."""
+) -> tuple[Path, ...]:
+    """Return the files of the features: one after the other, in order of moments and customers."""
     carried, times = subjects(mapped), moments_table(moments)
     spark.to_parquet_dir(own_expression(tables, carried, times), folder / "own")
     own = spark.read_parquet(folder / "own")
-    whole = whole_expression(own, carried, times)
-    files = {}
-    for number, as_of in enumerate(moments):
-        part = folder / f"moment-{number}"
-        of_moment = whole.filter(whole.as_of == as_of.naive_utc).order_by("customer_id")
-        spark.to_parquet_dir(of_moment, part)
-        files[as_of] = tuple(sorted(part.glob("*.parquet")))  # the parts of a sort are in order
-    return files
+    whole = whole_expression(own, carried, times).order_by("as_of", "customer_id")
+    spark.to_parquet_dir(whole, folder / "whole")
+    return tuple(sorted((folder / "whole").glob("*.parquet")))  # a sort's files are in its order
 
 
 def _write_moment(
     files: Sequence[Path], columns: Sequence[str], as_of: AsOf, directory: Path
 ) -> SnapshotFile:
     path = snapshot_path(directory, as_of)
-    partial = path.with_suffix(".partial")
-    names = ("customer_id", "as_of", "known_at", SNAPSHOT_EPOCH, *columns)
-    kinds = (pa.string(), TIMESTAMP, TIMESTAMP, pa.float64(), *([pa.float64()] * len(columns)))
-    schema = pa.schema([pa.field(name, kind) for name, kind in zip(names, kinds, strict=True)])
-    customers = 0
-    try:
-        with pq.ParquetWriter(partial, schema) as writer:
-            for file in files:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS):
-                    writer.write_table(_snapshot(batch, as_of, schema))
-                    customers += batch.num_rows
-        if not customers:
+    with ThreadPoolExecutor(1) as thread, SnapshotWriter(as_of, path, columns, thread) as writer:
+        for part in _parts(files, as_of):
+            writer.write(part)
+        if not writer.rows:
             raise EmptyCohortError(f"nobody had ordered before {as_of}; choose a later moment")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return SnapshotFile(as_of, path, customers)
+        writer.finish()
+        return SnapshotFile(as_of, path, writer.rows)
 
 
-def _snapshot(batch: pa.RecordBatch, as_of: AsOf, schema: pa.Schema) -> pa.Table:
-    moment = pa.repeat(pa.scalar(as_of.moment, TIMESTAMP), batch.num_rows)
-    seconds = pa.repeat(as_of.moment.timestamp(), batch.num_rows)
-    # Only rows known by the moment went in, so the features were knowable at the moment.
-    own = {"as_of": moment, "known_at": moment, SNAPSHOT_EPOCH: seconds}
-    columns: list[Any] = [own[name] if name in own else batch.column(name) for name in schema.names]
-    return pa.table(columns, schema=schema)
+def _parts(files: Sequence[Path], as_of: AsOf) -> Iterator[pa.Table]:
+    """Yield the rows of a moment; what the files say of their row groups spares the others."""
+    is_own = pc.field("as_of") == pa.scalar(as_of.moment, TIMESTAMP)
+    for file in files:
+        for batch in dataset.dataset(file).to_batches(filter=is_own, batch_size=BATCH_ROWS):
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])

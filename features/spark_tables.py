@@ -6,6 +6,7 @@ are trusted, after a light look at their columns, types and keys.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from features.contracts.tables import TABLES, Column
 
 PARQUET = ".parquet"
 REFERENCE = "see docs/reference/tables.md"
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """A canonical table in Spark, with all canonical columns, and which of them are filled."""
+
+    table: Any
+    mapped: frozenset[str]
 
 
 def hand_over(tables: Mapping[str, Any], spark: Any, folder: Path) -> dict[str, Any]:
@@ -37,7 +46,7 @@ def hand_over(tables: Mapping[str, Any], spark: Any, folder: Path) -> dict[str, 
     return handed
 
 
-def lake_tables(spark: Any, settings: SparkSettings) -> dict[str, Any]:
+def lake_tables(spark: Any, settings: SparkSettings) -> dict[str, LakeTable]:
     """Return the tables that `features.spark.tables` names, if they are what they should be.
 
     A canonical column that is missing counts as not mapped. Times must be Spark's `timestamp`,
@@ -51,13 +60,7 @@ def lake_tables(spark: Any, settings: SparkSettings) -> dict[str, Any]:
     return {name: _checked(spark, name, place) for name, place in settings.tables.items()}
 
 
-def mapped_columns(name: str, table: Any) -> frozenset[str]:
-    """Return the canonical columns of a table in Spark that are there, and its attributes."""
-    known = {column.name for column in TABLES[name].columns}
-    return frozenset(c for c in table.columns if c in known or c.startswith(ATTRIBUTE_PREFIX))
-
-
-def _checked(spark: Any, name: str, place: str) -> Any:
+def _checked(spark: Any, name: str, place: str) -> LakeTable:
     table = _opened(spark, name, place)
     columns = TABLES[name].columns
     required = {"known_at", *(column.name for column in columns if column.required)}
@@ -72,7 +75,8 @@ def _checked(spark: Any, name: str, place: str) -> Any:
         **{attribute: table[attribute].cast("float64") for attribute in attributes},
     )
     _check_rows(given, name, place, sorted(required))
-    return given
+    present = {column.name for column in columns} & set(table.columns)
+    return LakeTable(given, frozenset(present | set(attributes)))
 
 
 def _opened(spark: Any, name: str, place: str) -> Any:

@@ -29,7 +29,7 @@ from features.contracts.errors import ConfigurationError
 from features.contracts.goals import GoalName
 from features.contracts.online_settings import OnlineStoreSettings as OnlineStoreSettings
 from features.contracts.project_yaml import read_yaml
-from features.contracts.tables import TABLES
+from features.contracts.spark_settings import SparkSettings as SparkSettings
 
 PROJECT_FILE = "bellwether.yaml"
 
@@ -41,27 +41,6 @@ class GoalSettings(Section):
     """How far ahead the score looks, in days."""
     active_within_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     """Only customers with an order in this many days are eligible; if null, all who ordered."""
-
-
-class SparkSettings(Section):
-    """Where and how Spark runs, for `features.engine: spark`."""
-
-    master: str = "local[2]"
-    """Spark's master: `local[2]`, `spark://host:7077`, `yarn` or `k8s://https://host:443`."""
-    conf: dict[str, str] = {}
-    """Further properties of Spark, such as `spark.executor.memory: 8g`."""
-    staging: str | None = None
-    """Folder that the driver and all executors see; `state/spark` in the project by default."""
-    tables: dict[str, str] = {}
-    """Canonical table -> Spark table or Parquet path that is canonical already, not read by us."""
-
-    @field_validator("tables")
-    @classmethod
-    def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
-        for name in tables:
-            if name not in TABLES:
-                raise ValueError(f"unknown table `{name}`; known are {', '.join(TABLES)}")
-        return tables
 
 
 class FeatureSettings(Section):

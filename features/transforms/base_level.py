@@ -30,7 +30,8 @@ def _quintile(values: ir.Value, place: int) -> ir.Value:
     # Between two whole numbers an edge lies at a fifth. Engines come to it by their own roundings:
     # without those it is the same number on each, and the customers at an edge fall on one side.
     edges = values.quantile([0.2, 0.4, 0.6, 0.8])
-    return (edges[place] * 5).round() / 5.0
+    # Spark would divide a whole number by a number in the query as decimals, and round once more.
+    return (edges[place] * 5).round().cast("float64") / 5.0
 
 
 def _edges(
