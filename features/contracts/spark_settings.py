@@ -12,11 +12,11 @@ class SparkSettings(BaseModel):
 
     master: str = "local[2]"
     """Spark's master: `local[2]`, `spark://host:7077`, `yarn` or `k8s://https://host:443`."""
-    conf: dict[str, str] = {}  # noqa: RUF012 - Pydantic makes a new one for each section
+    conf: dict[str, str] = {}
     """Further properties of Spark, such as `spark.executor.memory: 8g`."""
     staging: str | None = None
     """Folder that the driver and all executors see; `state/spark` in the project by default."""
-    tables: dict[str, str] = {}  # noqa: RUF012 - Pydantic makes a new one for each section
+    tables: dict[str, str] = {}
     """Canonical table -> Spark table or Parquet path that is canonical already, not read by us."""
 
     @field_validator("tables")
