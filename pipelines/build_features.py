@@ -50,8 +50,12 @@ def build_features(
         newest = as_of or project.clock or min(data_end(project, data), project.now)
         known = knowledge(project, data, newest)
         built = build_snapshots(project, data, newest, known_at=known, announce=announce)
-        announce("keeping the history of customers")
-        _keep_history(project, data, newest, pushed_until)
+        if project.lake_tables:
+            # Rows that this machine never sees cannot be added to: no pushes, until all are read.
+            project.layout.history.unlink(missing_ok=True)
+        else:
+            announce("keeping the history of customers")
+            _keep_history(project, data, newest, pushed_until)
     finally:
         data.close()
     announce("publishing the newest features online")

@@ -74,13 +74,18 @@ class Project:
         features = self.settings.features.model_copy(update={"engine": engine})
         return replace(self, settings=self.settings.model_copy(update={"features": features}))
 
+    @property
+    def lake_tables(self) -> frozenset[str]:
+        """The canonical tables that Spark reads where they are, past this machine."""
+        features = self.settings.features
+        return frozenset(features.spark.tables if features.engine is EngineName.SPARK else ())
+
     def load_data(self) -> "CanonicalTables":
         """Read the user's data as canonical tables, but those that Spark has already.
 
         The orders are read in any case: labels are counted here.
         """
-        features, data = self.settings.features, self.settings.data
-        elsewhere = features.spark.tables if features.engine is EngineName.SPARK else {}
+        data, elsewhere = self.settings.data, self.lake_tables
         tables = {n: t for n, t in data.tables.items() if n == "orders" or n not in elsewhere}
         return self._load(data.model_copy(update={"tables": tables}))
 
