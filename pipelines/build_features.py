@@ -60,7 +60,7 @@ def build_features(
         data.close()
     announce("publishing the newest features online")
     project.reader().publish(newest, replace=True)
-    if log.wait_again(pushed_until, newest):
+    if not project.lake_tables and log.wait_again(pushed_until, newest):
         announce("renewing whoever had rows pushed since")
         project.pusher().replay()
     return built

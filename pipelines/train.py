@@ -54,8 +54,6 @@ def train(
     try:
         if as_of is not None:
             require_data_until(project, data, as_of)
-        if as_of is not None:
-            require_data_until(project, data, as_of)
         known_at = as_of or knowledge(project, data, newest)
         problems = make_problems(project, data, wanted, known_at, announce=announce)
         trained = []

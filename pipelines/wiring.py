@@ -103,8 +103,19 @@ class Project:
         return tables
 
     def pusher(self) -> "FeaturePusher":
-        """Return what pushes rows. It opens the history of customers when it is first used."""
+        """Return what pushes rows. It opens the history of customers when it is first used.
+
+        Raises:
+            ConfigurationError: if Spark reads tables where they are: their rows are not here.
+        """
         from pipelines.push_features import FeaturePusher
+
+        if self.lake_tables:
+            raise ConfigurationError(
+                f"rows cannot be pushed while Spark reads {', '.join(sorted(self.lake_tables))} "
+                "where they are (features.spark.tables): the history of a customer is not on this "
+                "machine; run `bellwether features build` instead"
+            )
 
         return FeaturePusher(
             self.layout, self.reader(), timezone=self.settings.timezone, clock=self.clock

@@ -125,3 +125,11 @@ def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     silent("a step")
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_tables_that_spark_reads_where_they_are_cannot_be_pushed_to(tmp_path: Path) -> None:
+    spark = {"engine": "spark", "spark": {"tables": {"events": "lake.events"}}}
+    project = write_project_file(tmp_path, features=spark)
+
+    with pytest.raises(ConfigurationError, match=r"Spark reads events .*features\.spark\.tables"):
+        project.pusher()
