@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SERVICE = "serving.service:BellwetherService"
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
+STOP_ROUNDS = 5
 POLL_SECONDS = 0.1
 FAMILY_MARK = "BELLWETHER_SERVICE_RUN"
 
@@ -178,13 +179,18 @@ class _Child:
         """
         import psutil
 
-        family = [process for process in psutil.process_iter() if self._is_ours(process)]
-        for process in family if self.process.poll() is not None else ():
-            process.terminate()  # nobody else will
-        self.process.terminate()
-        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for process in alive:
-            process.kill()
+        for _ in range(STOP_ROUNDS):  # one that was just being started is seen the next time
+            family = [process for process in psutil.process_iter() if self._is_ours(process)]
+            if not family:
+                break
+            for process in family if self.process.poll() is not None else ():
+                with suppress(psutil.NoSuchProcess):
+                    process.terminate()  # nobody else will
+            self.process.terminate()
+            _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
+            for process in alive:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         self.process.wait()
 
     def _is_ours(self, process: "psutil.Process") -> bool:
