@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-DAY_SECONDS = 86_400
+from features.contracts.features import DAY_SECONDS
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.atomic_text import write_atomically
 from features.contracts.as_of import AsOf
 from features.contracts.errors import FeatureStoreError
 from features.contracts.vectors import FloatMatrix
@@ -201,13 +202,7 @@ class RequestTime:
 
 def save_plan(plan: RequestTimePlan, path: Path) -> None:
     """Write the plan to a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(plan.to_json(), encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, plan.to_json())
 
 
 def load_plan(path: Path) -> RequestTimePlan:

@@ -15,29 +15,8 @@ from features.catalogue import Subject, subjects
 from features.contracts.as_of import AsOf
 from features.contracts.errors import EmptyCohortError, FeatureStoreError
 from features.contracts.tables import TIME
-from features.snapshot_expression import (
-    KEYS,
-    base_expression,
-    own_expression,
-    snapshot_expression,
-    whole_expression,
-)
 from features.snapshot_queries import SnapshotQueries
-from features.snapshot_writing import TIMESTAMP, SnapshotWriter
-
-__all__ = [
-    "KEYS",
-    "TIMESTAMP",
-    "SnapshotFile",
-    "base_expression",
-    "customers_at",
-    "own_expression",
-    "snapshot_expression",
-    "snapshot_path",
-    "whole_expression",
-    "write_features",
-    "write_snapshots",
-]
+from features.snapshot_writing import SnapshotWriter
 
 
 @dataclass(frozen=True)

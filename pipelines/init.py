@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
+from features.atomic_text import write_atomically
 from features.contracts.errors import ConfigurationError
 from features.contracts.settings import PROJECT_FILE, load_settings, validate_settings
 from features.source_files import find_files
-from pipelines.atomic_text import write_atomically
 from pipelines.column_evidence import ColumnEvidence
 from pipelines.column_guess import Guess, guess_columns, guess_status
 from pipelines.goal_guess import guess_goals

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from features.atomic_text import write_atomically
 from features.contracts.errors import ConfigurationError, HistoryError
 from features.contracts.goals import GoalName
 from features.contracts.layout import Layout
 from features.contracts.settings import Settings
-from pipelines.atomic_text import write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from features.contracts.data_settings import Section
 
 
-class OnlineStoreSettings(BaseModel):
+class OnlineStoreSettings(Section):
     """Where features are read from when a score is asked for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: Literal["sqlite", "redis"] = "sqlite"
     """Kind of online store: `sqlite`, a file for one machine, or `redis`, a server for many."""

@@ -1,22 +1,21 @@
 """Where and how Spark runs: a section of the project file."""
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
+from features.contracts.data_settings import Section
 from features.contracts.tables import TABLES
 
 
-class SparkSettings(BaseModel):
+class SparkSettings(Section):
     """Where and how Spark runs, for `features.engine: spark`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     master: str = "local[2]"
     """Spark's master: `local[2]`, `spark://host:7077`, `yarn` or `k8s://https://host:443`."""
-    conf: dict[str, str] = {}
+    conf: dict[str, str] = {}  # noqa: RUF012 - Pydantic makes a new one for each section
     """Further properties of Spark, such as `spark.executor.memory: 8g`."""
     staging: str | None = None
     """Folder that the driver and all executors see; `state/spark` in the project by default."""
-    tables: dict[str, str] = {}
+    tables: dict[str, str] = {}  # noqa: RUF012 - Pydantic makes a new one for each section
     """Canonical table -> Spark table or Parquet path that is canonical already, not read by us."""
 
     @field_validator("tables")

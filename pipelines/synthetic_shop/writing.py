@@ -33,6 +33,7 @@ from pipelines.synthetic_shop.season import Clock
 from pipelines.synthetic_shop.subscriptions import subscriptions_table
 from pipelines.synthetic_shop.tickets import tickets_table
 from pipelines.synthetic_shop.truth import TRUTH_FILE, plan_metadata, truth_table
+from pipelines.whole_folder import appearing_whole
 
 TRUTH = "truth"
 
@@ -60,18 +61,15 @@ def write_shop(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(f"{folder} is not empty; name another folder for the shop")
-    partial_folder = folder.absolute().parent / f".{folder.absolute().name}.partial"
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    partial_folder.mkdir(parents=True)
     rows: Counter[str] = Counter()
     done = 0
-    for written in _write_files(partial_folder, plan, workers):
-        rows.update(written)
-        done += written[TRUTH]
-        announce(f"{done:,} of {plan.customers:,} customers")
-    _join_truth(partial_folder, plan)
-    (partial_folder / PROJECT_FILE).write_text(project_text(plan), encoding="utf-8")
-    partial_folder.replace(folder)
+    with appearing_whole(folder) as growing:
+        for written in _write_files(growing, plan, workers):
+            rows.update(written)
+            done += written[TRUTH]
+            announce(f"{done:,} of {plan.customers:,} customers")
+        _join_truth(growing, plan)
+        (growing / PROJECT_FILE).write_text(project_text(plan), encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return WrittenShop(folder, {name: n for name, n in rows.items() if name != TRUTH}, size)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from features.catalogue import subjects
 from features.contracts.as_of import AsOf
 from features.contracts.tables import COMPLETED, CONSENT_CHANNELS, TABLES
-from features.snapshots import snapshot_expression
+from features.snapshot_expression import snapshot_expression
 from features.sources import open_connection
 from features.transforms.calendar import calendar_values
 from features.transforms.known import CALENDAR

@@ -7,7 +7,7 @@ import pytest
 from features.catalogue import ARRANGED, Stage, feature_columns, subjects
 from features.contracts.features import Feature
 from features.contracts.tables import TABLES
-from features.snapshots import snapshot_expression
+from features.snapshot_expression import snapshot_expression
 from features.transforms.known import moments_table
 from tests.features.hand_made import (
     CATALOGUE,

@@ -15,7 +15,8 @@ from features.catalogue import feature_columns, subjects
 from features.contracts.as_of import AsOf
 from features.contracts.tables import CANCELLED, COMPLETED, RETURNED
 from features.customer_batches import CustomerBatch, cut_batches
-from features.snapshots import snapshot_expression, snapshot_path, write_snapshots
+from features.snapshot_expression import snapshot_expression
+from features.snapshots import snapshot_path, write_snapshots
 from features.sources import open_connection
 from tests.features.hand_made import (
     COLUMNS,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.atomic_text import write_atomically
+from features.atomic_text import write_atomically
 
 
 def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
